@@ -1,0 +1,1 @@
+"""Custom components: the package that the test harness must find before its own."""

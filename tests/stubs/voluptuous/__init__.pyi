@@ -1,0 +1,2 @@
+# Home Assistant serves voluptuous from probatio: these are its types.
+from probatio import *
