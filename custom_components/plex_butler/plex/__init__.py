@@ -1,0 +1,52 @@
+"""The language of a Plex Media Server, as far as its Butler goes.
+
+Knows aiohttp and the standard library, and nothing of Home Assistant.
+"""
+
+from .address import ParsedAddress, parse_address, plex_direct_address
+from .client import REQUEST_TIMEOUT, PlexClient
+from .errors import (
+    CannotConnectError,
+    CommandNotConfirmedError,
+    HostnameMismatchError,
+    InvalidTaskNameError,
+    NotOwnerError,
+    NotPlexError,
+    OtherServerError,
+    PlexError,
+    PlexTimeoutError,
+    StartingUpError,
+    TaskNotFoundError,
+    TlsError,
+    UnauthorizedError,
+)
+from .middleware import refuse_redirects
+from .models import Activity, ButlerTask, Identity, Server, StartResult, StopResult
+
+__all__ = [
+    "REQUEST_TIMEOUT",
+    "Activity",
+    "ButlerTask",
+    "CannotConnectError",
+    "CommandNotConfirmedError",
+    "HostnameMismatchError",
+    "Identity",
+    "InvalidTaskNameError",
+    "NotOwnerError",
+    "NotPlexError",
+    "OtherServerError",
+    "ParsedAddress",
+    "PlexClient",
+    "PlexError",
+    "PlexTimeoutError",
+    "Server",
+    "StartResult",
+    "StartingUpError",
+    "StopResult",
+    "TaskNotFoundError",
+    "TlsError",
+    "UnauthorizedError",
+    "parse_address",
+    "plex_direct_address",
+    "refuse_redirects",
+]
