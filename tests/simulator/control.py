@@ -1,0 +1,126 @@
+"""The control listener: what a test in another process does to a simulated server.
+
+A real server has nothing like it. It speaks JSON on a port of its own on 127.0.0.1:
+
+    GET /state             what runs and what is queued, and the simulated time
+    GET /requests          what arrived, with whose token it was in place of the token
+    PATCH /faults          {"maintenance": true}: sets switches of `Faults`
+    POST /users/{what}     lets somebody do something, a method of `Users`
+    POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
+    POST /advance          {"seconds": 60}
+    POST /claim, /revoke, /restart, /stop-listening, /listen
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, fields
+from typing import Any
+
+from aiohttp import web
+
+from .faults import Faults
+from .server import SimulatedPlex
+from .users import Users
+
+
+class Control:
+    """The handlers of one simulated server's control listener."""
+
+    def __init__(self, server: SimulatedPlex) -> None:
+        """Initialize."""
+        self._server = server
+        self._switches = {field.name for field in fields(Faults)}
+
+    def app(self) -> web.Application:
+        """Return the application that serves them."""
+        app = web.Application()
+        app.router.add_get("/state", self._state)
+        app.router.add_get("/requests", self._requests)
+        app.router.add_patch("/faults", self._faults)
+        app.router.add_post("/users/{what}", self._users)
+        app.router.add_post("/task", self._task)
+        app.router.add_post("/advance", self._advance)
+        for path, act in (
+            ("/restart", self._server.restart),
+            ("/stop-listening", self._server.stop_listening),
+            ("/listen", self._server.listen),
+        ):
+            app.router.add_post(path, self._doing(act))
+        app.router.add_post("/claim", self._claim)
+        app.router.add_post("/revoke", self._revoke)
+        return app
+
+    async def _state(self, _: web.Request) -> web.Response:
+        server = self._server
+        return web.json_response(
+            {
+                "now": server.clock.now.isoformat(),
+                "running": sorted(server.butler.running),
+                "queued": sorted(server.butler.queued),
+                "history": server.butler.history,
+                "tasks": list(server.butler.tasks),
+                "faults": asdict(server.faults),
+            }
+        )
+
+    async def _requests(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {
+                    "method": recorded.method,
+                    "path": recorded.path,
+                    "status": recorded.status,
+                    "token": self._server.auth.whose(
+                        recorded.headers.get("x-plex-token") or recorded.query.get("X-Plex-Token")
+                    ),
+                    "token_in_query": "X-Plex-Token" in recorded.query,
+                }
+                for recorded in self._server.requests
+            ]
+        )
+
+    async def _faults(self, request: web.Request) -> web.Response:
+        for name, value in (await request.json()).items():
+            if name not in self._switches:
+                raise web.HTTPBadRequest(text=f"There is no fault {name}")
+            setattr(self._server.faults, name, value)
+        return web.json_response({})
+
+    async def _users(self, request: web.Request) -> web.Response:
+        what = request.match_info["what"]
+        if what.startswith("_") or not hasattr(Users, what):
+            raise web.HTTPNotFound
+        keywords = await request.json() if request.body_exists else {}
+        getattr(self._server.users, what)(**keywords)
+        return web.json_response({})
+
+    async def _task(self, request: web.Request) -> web.Response:
+        wanted: dict[str, Any] = await request.json()
+        name = wanted.pop("name")
+        if wanted.pop("remove", False):
+            self._server.butler.remove_task(name)
+        elif name in self._server.butler.tasks:
+            self._server.butler.tasks[name].enabled = wanted["enabled"]
+        else:
+            self._server.butler.add_task(name, **wanted)
+        return web.json_response({})
+
+    async def _advance(self, request: web.Request) -> web.Response:
+        await self._server.advance((await request.json())["seconds"])
+        return web.json_response({})
+
+    async def _claim(self, _: web.Request) -> web.Response:
+        self._server.claim()
+        return web.json_response({})
+
+    async def _revoke(self, _: web.Request) -> web.Response:
+        return web.json_response({"token": self._server.auth.revoke()})
+
+    @staticmethod
+    def _doing(
+        act: Callable[[], Awaitable[None]],
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def do(_: web.Request) -> web.Response:
+            await act()
+            return web.json_response({})
+
+        return do

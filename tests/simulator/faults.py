@@ -1,0 +1,100 @@
+"""Every quirk and fault of a simulated server: switches, at start and while it runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Faults:
+    """What a server does that is not as one would wish. Each has its meaning beside it."""
+
+    # Refusals
+    unauthorized: bool = False
+    """401 for every token."""
+    forbidden: bool = False
+    """403 for every token: as if it were a shared user's."""
+    unknown_host_name: bool = False
+    """401 for every name in the Host header but IP addresses and localhost, claimed or not."""
+    maintenance: bool = False
+    """503 Maintenance everywhere."""
+    maintenance_but_identity: bool = False
+    """503 Maintenance everywhere but for /identity."""
+    retry_after: int | None = None
+    """The Retry-After of a 503, in seconds."""
+    still_starting_up: bool = False
+    """400 with the text "still starting up" for everything that is not a GET."""
+    no_activities: bool = False
+    """404 for /activities: a very old server."""
+    no_butler: bool = False
+    """404 for /butler: an older one still."""
+    other_machine_identifier: bool = False
+    """Another server answers at this address."""
+
+    # Something else answers
+    bad_gateway: bool = False
+    """A proxy's 502 in HTML."""
+    login_page: bool = False
+    """A router's login page with status 200."""
+    other_json: bool = False
+    """JSON of another service with status 200."""
+    redirect_to: str | None = None
+    """A 302 to this address for everything."""
+
+    # The connection
+    hang: bool = False
+    """Connections are accepted and nothing is answered."""
+    slow: float = 0
+    """Real seconds before each answer."""
+    empty_reply: bool = False
+    """Connections are closed without a byte."""
+    drop_reply: bool = False
+    """Commands are carried out and the connection is closed without an answer."""
+    drop_reused: bool = False
+    """The second request on a connection finds it closed."""
+    cut_body: bool = False
+    """The connection is closed in the middle of a body."""
+    endless_body: bool = False
+    """A body that does not end."""
+    no_websocket: bool = False
+    """404 for the websocket; the event source still works."""
+    silent_websocket: bool = False
+    """A proxy accepts the websocket and lets nothing through."""
+
+    # The content
+    always_xml: bool = False
+    """Accept is ignored."""
+    strings: bool = False
+    """Numbers and booleans in JSON are strings."""
+    missing_enabled: bool = False
+    """Tasks come without `enabled`."""
+    media_container_root: bool = False
+    """The root of /butler is MediaContainer."""
+    bare_list: bool = False
+    """The JSON of /butler is a list without a root."""
+    single_object: bool = False
+    """A list of one is an object."""
+    malformed_rows: bool = False
+    """Broken rows stand between the good ones."""
+    unusable_names: bool = False
+    """Tasks named empty, "." and ".." are listed."""
+    interval_in_seconds: bool = False
+    """Intervals are seconds."""
+    numeric_uuids: bool = False
+    """Activities have numbers for uuids."""
+    no_context: bool = False
+    """Activities never have a Context."""
+    html_after_command: bool = False
+    """POST and DELETE answer with HTML where others have an empty body."""
+
+    # Preferences
+    refuse_unknown_preference: bool = False
+    """PUT /:/prefs answers 400 for a name that it does not know (OpenAPI); measured is 200."""
+
+    # Butler's row among the activities
+    no_row: bool = False
+    """There is none."""
+    row_always_100: bool = False
+    """It stands at 100 whatever happens."""
+    row_indeterminate: bool = False
+    """It shows -1 while Butler works."""
+    row_per_run: bool = False
+    """It is there only while Butler works, with another uuid each time."""

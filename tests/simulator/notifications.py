@@ -1,0 +1,94 @@
+"""The notification stream: websocket and event source."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
+import json
+from typing import Any, Final
+
+from aiohttp import web
+
+from .faults import Faults
+
+PING_SECONDS: Final = 10.0
+"""How often an event source says that it lives, in real seconds (seen)."""
+
+
+class Notifications:
+    """Everybody who listens, and what is sent to them."""
+
+    def __init__(self, faults: Faults) -> None:
+        """Begin without listeners."""
+        self._faults = faults
+        self._listeners: dict[asyncio.Queue[dict[str, Any]], frozenset[str]] = {}
+
+    def publish(self, type_: str, key: str, rows: list[dict[str, Any]]) -> None:
+        """Tell everybody whose filter lets it through."""
+        container = {"type": type_, "size": len(rows), key: rows}
+        for queue, filters in self._listeners.items():
+            if _passes(type_, filters):
+                queue.put_nowait(container)
+
+    async def websocket(self, request: web.Request) -> web.StreamResponse:
+        """Serve a websocket until the client leaves."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        with self._listening(request) as queue:
+            sender = asyncio.create_task(self._send(socket, queue))
+            try:
+                async for _ in socket:
+                    pass
+            finally:
+                sender.cancel()
+                with suppress(asyncio.CancelledError):
+                    await sender
+        return socket
+
+    async def event_source(self, request: web.Request) -> web.StreamResponse:
+        """Serve an event source: single objects, without a container."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        with self._listening(request) as queue, suppress(ConnectionError):
+            async for event, data in _events(queue):
+                await response.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
+        return response
+
+    async def _send(
+        self, socket: web.WebSocketResponse, queue: asyncio.Queue[dict[str, Any]]
+    ) -> None:
+        with suppress(ConnectionError):
+            while True:
+                container = await queue.get()
+                if not self._faults.silent_websocket:
+                    await socket.send_json({"NotificationContainer": container})
+
+    @contextmanager
+    def _listening(self, request: web.Request) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        filters = frozenset(filter(None, request.query.get("filters", "-log").split(",")))
+        self._listeners[queue] = filters
+        try:
+            yield queue
+        finally:
+            del self._listeners[queue]
+
+
+async def _events(queue: asyncio.Queue[dict[str, Any]]) -> AsyncGenerator[tuple[str, Any]]:
+    while True:
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                container = await queue.get()
+        except TimeoutError:
+            yield "ping", {}
+            continue
+        (key,) = container.keys() - {"type", "size"}
+        for row in container[key]:
+            yield container["type"], {key: row}
+
+
+def _passes(type_: str, filters: frozenset[str]) -> bool:
+    """Apply a filter: names let through, names with a dash keep out, none lets all through."""
+    if f"-{type_}" in filters:
+        return False
+    wanted = {name for name in filters if not name.startswith("-")}
+    return not wanted or type_ in wanted

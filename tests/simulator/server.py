@@ -1,0 +1,244 @@
+"""The simulated server: its state, its listeners, and what it does to a request."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+import secrets
+import ssl
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from . import wire
+from .activities import Activities
+from .answers import drop, html, refusal
+from .api import Api
+from .auth import Access, Auth
+from .butler import Butler
+from .clock import Clock
+from .faults import Faults
+from .front import Front
+from .notifications import Notifications
+from .prefs import Preferences
+from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
+from .users import Users
+
+EVENING: Final = datetime(2026, 11, 23, 20)
+"""When a simulated server's clock begins, if nothing else is said: long before its window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A request as it arrived, and the status that it got; None where it got no answer."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    status: int | None = None
+
+
+class SimulatedPlex:
+    """A Plex Media Server on 127.0.0.1, as far as Butler is concerned."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        machine_identifier: str = "e004a7de" + "0" * 32,
+        friendly_name: str = "Cellar",
+        version: str = "1.43.4.10903-e5521bd8c",
+        owner_token: str | None = None,
+        claimed: bool = True,
+        allowed_networks: str = "",
+        faults: Faults | None = None,
+        profiles: dict[str, Profile] | None = None,
+        start: datetime = EVENING,
+        speed: float | None = None,
+        nightly: bool = False,
+        at_once: int = 1,
+        lingering: float = 3,
+        seed: int = 1,
+        tls: ssl.SSLContext | None = None,
+        secure_connections_required: bool = False,
+    ) -> None:
+        """Prepare a server. Without a `speed` its clock stands still until `advance`."""
+        self.machine_identifier = machine_identifier
+        self.friendly_name = friendly_name
+        self.version = version
+        self.faults = faults or Faults()
+        self.requests: list[Recorded] = []
+        self.auth = Auth(
+            self.faults, owner_token or secrets.token_urlsafe(15), claimed, allowed_networks
+        )
+        self.clock = Clock(start)
+        self.notifications = Notifications(self.faults)
+        self.activities = Activities(self.faults, self.notifications.publish, seed)
+        tasks = default_tasks()
+        self.preferences = Preferences(tasks)
+        self.butler = Butler(
+            self.clock,
+            self.activities,
+            self.preferences,
+            tasks,
+            default_profiles() if profiles is None else profiles,
+            seed=seed,
+            lingering=lingering,
+            nightly=nightly,
+            at_once=at_once,
+            on_stall=self._stall,
+        )
+        self.users = Users(self.clock, self.activities, self.notifications.publish)
+        self._stalled = False
+        self._thawed = asyncio.Event()
+        self._speed = speed
+        self._ticking: asyncio.Task[None] | None = None
+        self._api = Api(self)
+        self._front = Front(self._answer, port, tls, secure_connections_required)
+
+    @property
+    def url(self) -> str:
+        """The address, http unless only https is spoken."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port; the same again after a restart."""
+        return self._front.port
+
+    @property
+    def owner_token(self) -> str:
+        """The owner's token."""
+        return self.auth.owner_token
+
+    @property
+    def shared_token(self) -> str:
+        """A shared user's token."""
+        return self.auth.shared_token
+
+    @property
+    def tokens(self) -> set[str]:
+        """All tokens that were ever good for anything here."""
+        return self.auth.tokens
+
+    def claim(self) -> None:
+        """Let an account claim the server: from now on it wants a token."""
+        self.auth.claimed = True
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.listen()
+        if self._speed is not None:
+            self._ticking = asyncio.create_task(self.clock.run(self._speed))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, whatever hangs."""
+        if self._ticking:
+            self._ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticking
+        await self.stop_listening()
+
+    async def listen(self) -> None:
+        """Take connections, on the same port as before."""
+        await self._front.open()
+
+    async def stop_listening(self) -> None:
+        """Be off: connections are cut, new ones are refused. Nothing else changes."""
+        await self._front.close()
+
+    async def restart(self) -> None:
+        """Stop and start again: whatever ran has died."""
+        await self.stop_listening()
+        self.butler.reset()
+        self.activities.reset()
+        await self.listen()
+
+    async def advance(self, seconds: float) -> None:
+        """Let simulated time pass, and what it brings about reach those who listen."""
+        self.clock.advance(seconds)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    def _stall(self, stalled: bool) -> None:
+        self._stalled = stalled
+        if stalled:
+            self._thawed.clear()
+        else:
+            self._thawed.set()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        """Record a request, answer it, and record what it got."""
+        position = len(self.requests)
+        recorded = Recorded(
+            request.method,
+            request.path,
+            dict(request.query),
+            {key.lower(): value for key, value in request.headers.items()},
+        )
+        self.requests.append(recorded)
+        response = await self._answer_with_faults(request)
+        if position < len(self.requests) and self.requests[position] is recorded:
+            self.requests[position] = Recorded(
+                recorded.method, recorded.path, recorded.query, recorded.headers, response.status
+            )
+        return response
+
+    async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:
+        faults = self.faults
+        while faults.hang or self._stalled:
+            await asyncio.sleep(0.01)
+        if faults.slow:
+            await asyncio.sleep(faults.slow)
+        if faults.empty_reply or (faults.drop_reused and self._front.is_reused(request)):
+            return drop(request)
+        if answer := self._something_else(request):
+            return answer
+        if answer := self._unavailable(request):
+            return answer
+        access = self.auth.access(request)
+        if request.path != "/identity" and access is not Access.OWNER:
+            return refusal("401 Unauthorized" if access is Access.NONE else "403 Forbidden")
+        response = await self._api.answer(request)
+        if faults.drop_reply and request.method != "GET":
+            return drop(request)
+        return response
+
+    def _something_else(self, request: web.Request) -> web.Response | None:
+        """Answer as something that is no Plex Media Server, if something stands in between."""
+        faults = self.faults
+        if faults.redirect_to:
+            return web.Response(status=302, headers={"Location": faults.redirect_to})
+        if faults.bad_gateway:
+            return html(b"<html><body><h1>502 Bad Gateway</h1>nginx</body></html>", 502)
+        if faults.login_page:
+            return html(b"<!DOCTYPE html><html><body>Please log in</body></html>", 200)
+        if faults.other_json:
+            return web.json_response({"status": "ok"})
+        return None
+
+    def _unavailable(self, request: web.Request) -> web.Response | None:
+        """Answer as a server that is starting up."""
+        faults = self.faults
+        if faults.maintenance or (faults.maintenance_but_identity and request.path != "/identity"):
+            fields: dict[str, Any] = {"code": 503, "title": "Maintenance"}
+            headers = {"Retry-After": str(faults.retry_after)} if faults.retry_after else {}
+            if "json" in request.headers.get("Accept", "") and not faults.always_xml:
+                text = "Plex Media Server is currently running startup maintenance tasks."
+                return web.json_response(fields | {"status": text}, status=503, headers=headers)
+            text = "Plex Media Server is currently running database migrations."
+            body = wire.as_xml("Response", fields | {"status": text})
+            headers["Content-Type"] = wire.XML
+            return web.Response(body=body, status=503, headers=headers)
+        if faults.still_starting_up and request.method != "GET":
+            text = "the server is still starting up. Please retry later"
+            return html(f"<html><body>{text}</body></html>".encode(), 400)
+        return None
