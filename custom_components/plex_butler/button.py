@@ -1,0 +1,75 @@
+"""Buttons: start one task, start all, stop all."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.button import (
+    DOMAIN as BUTTON_DOMAIN,
+    ButtonEntity,
+    ButtonEntityDescription,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
+
+# No command waits behind another one: each has its own time limit, and the server its own queue.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlexButlerButtonDescription(ButtonEntityDescription):
+    """Describes a button of the server as a whole."""
+
+    press: Callable[[PlexButlerCoordinator], Awaitable[None]]
+
+
+BUTTONS = (
+    PlexButlerButtonDescription(
+        key="start_all",
+        translation_key="start_all",
+        press=PlexButlerCoordinator.async_start_all,
+    ),
+    PlexButlerButtonDescription(
+        key="stop_all",
+        translation_key="stop_all",
+        press=PlexButlerCoordinator.async_stop_all,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: PlexButlerConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the two buttons of the server and one for each task."""
+    async_add_entities(
+        PlexButlerServerButton(entry.runtime_data, description) for description in BUTTONS
+    )
+    async_follow_tasks(entry, BUTTON_DOMAIN, async_add_entities, PlexButlerTaskButton)
+
+
+class PlexButlerServerButton(PlexButlerServerEntity, ButtonEntity):
+    """Starts or stops all tasks."""
+
+    entity_description: PlexButlerButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Send the command."""
+        await self.entity_description.press(self.coordinator)
+
+
+class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
+    """Starts one task."""
+
+    _attr_entity_category = EntityCategory.CONFIG
+
+    @override
+    async def async_press(self) -> None:
+        """Start the task."""
+        await self.coordinator.async_start_task(self._task_name)

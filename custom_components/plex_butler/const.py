@@ -1,0 +1,26 @@
+"""What every room of Plex Butler may need to know."""
+
+from datetime import timedelta
+import logging
+from typing import Final
+
+from homeassistant.const import Platform
+
+DOMAIN: Final = "plex_butler"
+VERSION: Final = "0.1.0"
+LOGGER = logging.getLogger(__package__)
+
+PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR, Platform.SWITCH]
+
+CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
+
+# How often the server is asked (the reasons are in the README, "How data is updated").
+ACTIVITIES_INTERVAL_ACTIVE: Final = timedelta(seconds=5)
+ACTIVITIES_INTERVAL_IDLE: Final = timedelta(seconds=30)
+TASKS_INTERVAL: Final = timedelta(minutes=5)
+UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+
+# A single 401 may be a server that starts or a name it does not know: it counts when it stays.
+UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)
+# A frozen server (OptimizeDatabase on a large library) may be silent for hours: it is not gone.
+BUSY_AT_MOST: Final = timedelta(hours=12)

@@ -1,0 +1,47 @@
+"""Diagnostics: what a bug report needs, and nothing private."""
+
+from dataclasses import asdict
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.redact import REDACTED
+from yarl import URL
+
+from .const import CONF_CLIENT_IDENTIFIER
+from .coordinator import PlexButlerConfigEntry
+from .tasks import BY_NAME
+
+TO_REDACT = {CONF_TOKEN, CONF_CLIENT_IDENTIFIER}
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: PlexButlerConfigEntry
+) -> dict[str, Any]:
+    """Return types, counts and times; no name of the owner's, no address, no token."""
+    coordinator = entry.runtime_data
+    snapshot = coordinator.data
+    url = URL(entry.data[CONF_URL])
+    return {
+        "entry": async_redact_data(dict(entry.data), TO_REDACT)
+        | {
+            CONF_URL: f"{url.scheme}://{REDACTED}:{url.port}",
+            "has_token": bool(entry.data[CONF_TOKEN]),
+        },
+        "server": {
+            "version": snapshot.server.version,
+            "platform": snapshot.server.platform,
+            "platform_version": snapshot.server.platform_version,
+            "plex_pass": snapshot.server.plex_pass,
+        },
+        "last_update_success": coordinator.last_update_success,
+        "update_interval": str(coordinator.update_interval),
+        "busy": snapshot.busy,
+        "maintenance": snapshot.maintenance,
+        "tasks": [asdict(task) for task in snapshot.tasks.values()],
+        "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
+        "running": [asdict(run) for run in snapshot.running.values()],
+        "last_runs": [asdict(ended) for ended in coordinator.last_runs.values()],
+        "observations": coordinator.observations.as_dict(),
+    }

@@ -1,0 +1,106 @@
+"""What every entity shares."""
+
+from collections.abc import Callable
+from typing import Final, override
+
+from homeassistant.const import CONF_URL
+from homeassistant.core import callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN
+from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .plex import ButlerTask
+from .tasks import BY_NAME
+
+_TASK: Final = "task_"
+
+
+class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
+    """An entity of one server."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, coordinator: PlexButlerCoordinator, key: str) -> None:
+        """Initialize; `key` tells the entities of one platform and server apart."""
+        super().__init__(coordinator)
+        server = coordinator.data.server
+        self._attr_unique_id = f"{server.machine_identifier}_{key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, server.machine_identifier)},
+            name=server.friendly_name or coordinator.config_entry.title,
+            manufacturer="Plex",
+            model="Plex Media Server",
+            sw_version=server.version,
+            entry_type=DeviceEntryType.SERVICE,
+            configuration_url=f"{coordinator.config_entry.data[CONF_URL].rstrip('/')}/web",
+        )
+
+
+class PlexButlerServerEntity(PlexButlerEntity):
+    """An entity of the server as a whole."""
+
+    def __init__(self, coordinator: PlexButlerCoordinator, description: EntityDescription) -> None:
+        """Initialize from a description."""
+        super().__init__(coordinator, description.key)
+        self.entity_description = description
+
+
+class PlexButlerTaskEntity(PlexButlerEntity):
+    """An entity of one task."""
+
+    def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
+        """Initialize; a task that is not in our table shows the server's own title."""
+        super().__init__(coordinator, f"{_TASK}{task.name}")
+        self._task_name = task.name
+        if known := BY_NAME.get(task.name):
+            self._attr_translation_key = known.key
+            self._attr_entity_registry_enabled_default = known.enabled_by_default
+        else:
+            self._attr_translation_key = "task"
+            self._attr_translation_placeholders = {"task": task.title}
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the server is there and lists the task."""
+        return super().available and self._task_name in self.coordinator.data.tasks
+
+
+@callback
+def async_follow_tasks(
+    entry: PlexButlerConfigEntry,
+    platform: str,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    create: Callable[[PlexButlerCoordinator, ButlerTask], Entity],
+) -> None:
+    """Keep one entity for every task that the server lists, as they come and go."""
+    coordinator = entry.runtime_data
+    registry = er.async_get(coordinator.hass)
+    prefix = f"{coordinator.data.server.machine_identifier}_{_TASK}"
+    known: set[str] = set()
+
+    @callback
+    def follow() -> None:
+        tasks = coordinator.data.tasks
+        # An empty list is no reason to forget everything that a user has named and arranged.
+        if not tasks or tasks.keys() == known:
+            return
+        for registered in er.async_entries_for_config_entry(registry, entry.entry_id):
+            if (
+                registered.domain == platform
+                and registered.unique_id.startswith(prefix)
+                and registered.unique_id.removeprefix(prefix) not in tasks
+            ):
+                registry.async_remove(registered.entity_id)
+        async_add_entities(
+            create(coordinator, task) for name, task in tasks.items() if name not in known
+        )
+        known.clear()
+        known.update(tasks)
+
+    follow()
+    entry.async_on_unload(coordinator.async_add_listener(follow))

@@ -1,0 +1,64 @@
+"""A switch for every task: on while it runs, as far as that is known."""
+
+from typing import Any, override
+
+from homeassistant.components.switch import DOMAIN as SWITCH_DOMAIN, SwitchEntity
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import PlexButlerConfigEntry
+from .entity import PlexButlerTaskEntity, async_follow_tasks
+from .models import KnownBy, Run
+
+# No command waits behind another one: each has its own time limit, and the server its own queue.
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: PlexButlerConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a switch for each task."""
+    async_follow_tasks(entry, SWITCH_DOMAIN, async_add_entities, PlexButlerTaskSwitch)
+
+
+class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
+    """Shows whether a task runs; turning it on starts the task, turning it off stops it."""
+
+    # Without a category, voice assistants and areas would start every task at once.
+    _attr_entity_category = EntityCategory.CONFIG
+
+    @property
+    def _run(self) -> Run | None:
+        return self.coordinator.data.running.get(self._task_name)
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether the task is known, or assumed, to run."""
+        return self._run is not None
+
+    @property
+    @override
+    def assumed_state(self) -> bool:
+        """Return whether it is on without anything having been observed; off is no guess."""
+        return self._run is not None and self._run.known_by is KnownBy.ASSUMED
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return whether the server's own schedule includes the task; None: it does not say."""
+        task = self.coordinator.data.tasks.get(self._task_name)
+        return {"schedule_enabled": task.enabled if task else None}
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Start the task."""
+        await self.coordinator.async_start_task(self._task_name)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Stop the task."""
+        await self.coordinator.async_stop_task(self._task_name)

@@ -1,0 +1,80 @@
+"""The one table of what is known about Butler tasks.
+
+The list of tasks always comes from the server; this table only says more about those it knows.
+Names are seen on live servers and in the OpenAPI file; which activity belongs to which task is
+inferred from the activity's type, and only types of which one task is the plain cause are mapped.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTask:
+    """What is known about one task.
+
+    `key` stands in translations, icons, drop-downs and responses; `name` goes over the wire.
+    `activity_type` belongs to this task alone; `ambiguous_types` users cause as well.
+    """
+
+    name: str
+    key: str
+    activity_type: str | None = None
+    ambiguous_types: frozenset[str] = frozenset()
+    freezes_server: bool = False
+    enabled_by_default: bool = True
+
+
+_SCAN = "library.update.section"
+_METADATA = "library.update.item.metadata"
+
+KNOWN_TASKS: Final = (
+    # May restart the server: its controls are off until somebody wants them.
+    KnownTask("AutomaticUpdates", "automatic_updates", enabled_by_default=False),
+    KnownTask("BackupDatabase", "backup_database"),
+    KnownTask("BuildGracenoteCollections", "build_gracenote_collections"),
+    KnownTask("ButlerTaskCleanSupplementalLogFiles", "clean_supplemental_log_files"),
+    KnownTask("ButlerTaskGenerateAdMarkers", "generate_ad_markers"),
+    KnownTask(
+        "ButlerTaskGenerateCreditsMarkers", "generate_credits_markers", "media.generate.credits"
+    ),
+    KnownTask("ButlerTaskGenerateIntroMarkers", "generate_intro_markers", "media.generate.intros"),
+    KnownTask(
+        "ButlerTaskGenerateVoiceActivity",
+        "generate_voice_activity",
+        "media.generate.voice.activity",
+    ),
+    KnownTask("CheckForUpdates", "check_for_updates"),
+    KnownTask("CleanOldBundles", "clean_old_bundles"),
+    KnownTask("CleanOldCacheFiles", "clean_old_cache_files"),
+    KnownTask("DeepMediaAnalysis", "deep_media_analysis"),
+    KnownTask("GarbageCollectBlobs", "garbage_collect_blobs"),
+    KnownTask("GarbageCollectLibraryMedia", "garbage_collect_library_media"),
+    KnownTask("GenerateAutoTags", "generate_auto_tags"),
+    KnownTask("GenerateBlurHashes", "generate_blur_hashes"),
+    KnownTask("GenerateChapterThumbs", "generate_chapter_thumbs", "media.generate.chapter.thumbs"),
+    KnownTask("GenerateMediaIndexFiles", "generate_media_index_files", "media.generate.bif"),
+    KnownTask("LoudnessAnalysis", "loudness_analysis", "media.generate.loudness"),
+    KnownTask("MusicAnalysis", "music_analysis", "media.generate.music.analysis"),
+    KnownTask("OptimizeDatabase", "optimize_database", freezes_server=True),
+    KnownTask("ProcessAssets", "process_assets"),
+    KnownTask("RefreshEpgGuides", "refresh_epg_guides", "provider.epg.load"),
+    KnownTask(
+        "RefreshLibraries", "refresh_libraries", ambiguous_types=frozenset({_SCAN, _METADATA})
+    ),
+    KnownTask("RefreshLocalMedia", "refresh_local_media", ambiguous_types=frozenset({_METADATA})),
+    KnownTask(
+        "RefreshPeriodicMetadata",
+        "refresh_periodic_metadata",
+        ambiguous_types=frozenset({_METADATA}),
+    ),
+    KnownTask("UpgradeMediaAnalysis", "upgrade_media_analysis"),
+)
+
+BY_NAME: Final = {task.name: task for task in KNOWN_TASKS}
+TASK_OF_ACTIVITY: Final = {task.activity_type: task for task in KNOWN_TASKS if task.activity_type}
+
+
+def task_key(name: str) -> str:
+    """Return the key of a task: its own where it is known, the server's name otherwise."""
+    return known.key if (known := BY_NAME.get(name)) else name
