@@ -1,0 +1,142 @@
+"""A Home Assistant in the test harness, and a simulated Plex Media Server on a real socket."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+# First, or the harness's own folder of that name is found instead.
+import custom_components.plex_butler  # noqa: F401
+from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER, DOMAIN
+from tests.simulator import SimulatedPlex
+
+CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
+
+
+def entry_for(server: SimulatedPlex, **data: Any) -> MockConfigEntry:
+    """Return the entry that the flow makes for a server, not set up yet."""
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=server.friendly_name,
+        unique_id=server.machine_identifier,
+        version=1,
+        minor_version=1,
+        data={
+            CONF_URL: server.url,
+            CONF_TOKEN: server.owner_token,
+            CONF_VERIFY_SSL: True,
+            CONF_CLIENT_IDENTIFIER: CLIENT_IDENTIFIER,
+            **data,
+        },
+    )
+
+
+@pytest.fixture(autouse=True)
+def _custom_integration(request: pytest.FixtureRequest) -> None:
+    """Let Home Assistant find the integration, in every test that has a Home Assistant."""
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+async def server(socket_enabled: None) -> AsyncGenerator[SimulatedPlex]:
+    """A server that does nothing by itself; its clock stands still until a test moves it."""
+    async with SimulatedPlex() as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def entry(server: SimulatedPlex) -> MockConfigEntry:
+    """The entry of this server."""
+    return entry_for(server)
+
+
+class House:
+    """A Home Assistant with servers; time passes for all of them together."""
+
+    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+        """Initialize without servers."""
+        self.hass = hass
+        self.servers: list[SimulatedPlex] = []
+        self._freezer = freezer
+
+    async def set_up(
+        self,
+        entry: MockConfigEntry,
+        server: SimulatedPlex,
+        state: ConfigEntryState = ConfigEntryState.LOADED,
+    ) -> MockConfigEntry:
+        """Set an entry up and see it get into a state."""
+        self.servers.append(server)
+        if entry.entry_id not in {e.entry_id for e in self.hass.config_entries.async_entries()}:
+            entry.add_to_hass(self.hass)
+        await self.hass.config_entries.async_setup(entry.entry_id)
+        await self.settled()
+        assert entry.state is state
+        return entry
+
+    async def settled(self) -> None:
+        """Wait until nothing is left to be done at this moment."""
+        await self.hass.async_block_till_done(wait_background_tasks=True)
+
+    async def passes(self, seconds: float, *, step: float = 5) -> None:
+        """Let time pass, in steps that are not longer than the fastest polling."""
+        while seconds > 0:
+            now = min(step, seconds)
+            seconds -= now
+            for server in self.servers:
+                await server.advance(now)
+            self._freezer.tick(timedelta(seconds=now))
+            async_fire_time_changed(self.hass)
+            await self.settled()
+
+    def entity_id(self, server: SimulatedPlex, platform: str, key: str) -> str:
+        """Return the entity id that the registry has for one of ours."""
+        entity_id = er.async_get(self.hass).async_get_entity_id(
+            platform, DOMAIN, f"{server.machine_identifier}_{key}"
+        )
+        assert entity_id, f"there is no {platform} {key}"
+        return entity_id
+
+    def state(self, server: SimulatedPlex, platform: str, key: str) -> State:
+        """Return the state of one of our entities."""
+        state = self.hass.states.get(self.entity_id(server, platform, key))
+        assert state
+        return state
+
+    async def act(
+        self,
+        domain: str,
+        action: str,
+        /,
+        respond: bool = False,  # noqa: FBT002 - data may hold any keyword
+        **data: Any,
+    ) -> dict[str, Any]:
+        """Call an action, as a user or an automation does, and return its response if asked."""
+        response = await self.hass.services.async_call(
+            domain, action, data, blocking=True, return_response=respond
+        )
+        await self.settled()
+        return dict(response or {})
+
+
+@pytest.fixture
+def house(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> House:
+    """A Home Assistant whose time the test moves."""
+    return House(hass, freezer)
+
+
+@pytest.fixture
+async def loaded(house: House, server: SimulatedPlex, entry: MockConfigEntry) -> MockConfigEntry:
+    """The entry of the server, set up."""
+    return await house.set_up(entry, server)

@@ -1,0 +1,1 @@
+"""A real Home Assistant process, and what its frontend does with it."""

@@ -1,0 +1,109 @@
+"""What Home Assistant's frontend does for a user, in the words of its pages."""
+
+from typing import Any
+
+from .connection import TIMEOUT, Connection, Json
+
+
+class Watch:
+    """The states that one entity takes from now on, each to be met once and in order."""
+
+    def __init__(self, frontend: Frontend, entity_id: str) -> None:
+        """Start to watch."""
+        self.entity_id = entity_id
+        self._frontend = frontend
+        self._position = len(frontend.changes)
+
+    async def becomes(self, state: str, *, within: float = TIMEOUT) -> Json:
+        """Wait for the next change to this state and return it whole.
+
+        Raises:
+            AssertionError: It did not come in time; the text has what came instead.
+        """
+        came: list[str] = []
+
+        def next_change() -> Json | None:
+            for change in self._frontend.changes[self._position :]:
+                self._position += 1
+                if change["entity_id"] == self.entity_id:
+                    came.append(change["state"])
+                    if change["state"] == state:
+                        return change
+            return None
+
+        try:
+            return await self._frontend.wait_for(next_change, within=within)
+        except TimeoutError:
+            raise AssertionError(f"{self.entity_id} became {came}, not {state!r}") from None
+
+
+class Frontend(Connection):
+    """One browser tab."""
+
+    async def start_flow(self, handler: str, **context: str) -> Json:
+        """Start a config flow, as *Add integration* does, and return its first form."""
+        content = {"handler": handler, "show_advanced_options": False, **context}
+        result: Json = await self.post("/api/config/config_entries/flow", json=content)
+        return result
+
+    async def continue_flow(self, flow_id: str, user_input: Json) -> Json:
+        """Submit a form and return what comes next: a form, an entry or an abort."""
+        path = f"/api/config/config_entries/flow/{flow_id}"
+        result: Json = await self.post(path, json=user_input)
+        return result
+
+    async def remove_entry(self, entry_id: str) -> None:
+        """Remove a config entry."""
+        await self.request("DELETE", f"/api/config/config_entries/entry/{entry_id}")
+
+    async def diagnostics(self, entry_id: str) -> Json:
+        """Download a config entry's diagnostics."""
+        path = f"/api/diagnostics/config_entry/{entry_id}"
+        result: Json = await self.request("GET", path)
+        return result
+
+    async def call(self, action: str, /, target: str | None = None, **data: Any) -> None:
+        """Perform an action such as `switch.turn_on`, on an entity or with data."""
+        await self.command("call_service", **self._call(action, target, data))
+
+    async def ask(self, action: str, /, target: str | None = None, **data: Any) -> Any:
+        """Perform an action and return its response."""
+        call = self._call(action, target, data)
+        return (await self.command("call_service", **call, return_response=True))["response"]
+
+    def _call(self, action: str, target: str | None, data: Json) -> Json:
+        domain, service = action.split(".")
+        call: Json = {"domain": domain, "service": service, "service_data": data}
+        return call | ({"target": {"entity_id": target}} if target else {})
+
+    async def entries(self, domain: str) -> list[Json]:
+        """List the config entries of an integration."""
+        entries: list[Json] = await self.command("config_entries/get", domain=domain)
+        return entries
+
+    async def entities(self, platform: str) -> dict[str, Json]:
+        """List the registered entities of an integration, by entity id."""
+        entities: list[Json] = await self.command("config/entity_registry/list")
+        return {item["entity_id"]: item for item in entities if item["platform"] == platform}
+
+    async def devices(self, domain: str) -> list[Json]:
+        """List the devices of an integration."""
+        devices: list[Json] = await self.command("config/device_registry/list")
+        return [item for item in devices if any(key[0] == domain for key in item["identifiers"])]
+
+    async def issues(self, domain: str) -> list[Json]:
+        """List the repair issues of an integration."""
+        issues: list[Json] = (await self.command("repairs/list_issues"))["issues"]
+        return [issue for issue in issues if issue["domain"] == domain]
+
+    async def translations(self, domain: str, category: str) -> dict[str, str]:
+        """Return an integration's English texts, by their full keys."""
+        answer = await self.command(
+            "frontend/get_translations", language="en", category=category, integration=[domain]
+        )
+        texts: dict[str, str] = answer["resources"]
+        return texts
+
+    def watch(self, entity_id: str) -> Watch:
+        """Watch an entity from now on."""
+        return Watch(self, entity_id)

@@ -1,0 +1,280 @@
+"""Outages, refusals and restarts: what the user sees, and that it mends itself."""
+
+import logging
+from typing import Any
+
+from homeassistant.components.switch import DOMAIN as SWITCH
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import (
+    CONF_TOKEN,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_butler.const import DOMAIN
+from tests.conftest import House, entry_for
+from tests.simulator import SimulatedPlex
+
+BACKUP = "task_BackupDatabase"
+OPTIMIZE = "task_OptimizeDatabase"
+INTROS = "task_ButlerTaskGenerateIntroMarkers"
+
+
+def connected(house: House, server: SimulatedPlex) -> str:
+    return house.state(server, "binary_sensor", "server").state
+
+
+async def refusal(house: House, action: str = "start_all", **data: Any) -> str | None:
+    """Call an action that fails and return why."""
+    with pytest.raises(HomeAssistantError) as refused:
+        await house.act(DOMAIN, action, action == "get_tasks", **data)
+    assert refused.value.translation_domain == DOMAIN
+    return refused.value.translation_key
+
+
+def reauths(hass: HomeAssistant, entry: MockConfigEntry) -> int:
+    return len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})))
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_server_that_is_off_and_comes_back(
+    house: House, server: SimulatedPlex, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert connected(house, server) == STATE_ON
+    await server.stop_listening()
+    caplog.clear()
+    await house.passes(300, step=30)
+    assert connected(house, server) == STATE_OFF
+    assert house.state(server, SWITCH, BACKUP).state == STATE_UNAVAILABLE
+    assert house.state(server, "binary_sensor", "maintenance").state == STATE_UNAVAILABLE
+    assert [
+        r.levelno for r in caplog.records if DOMAIN in r.name and r.levelno > logging.DEBUG
+    ] == [logging.ERROR]
+    assert await refusal(house) == "cannot_connect"
+    assert await refusal(house, "get_tasks") == "cannot_connect"
+    caplog.clear()
+    await server.listen()
+    await house.passes(60, step=30)
+    assert connected(house, server) == STATE_ON
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+    assert [
+        r.levelno for r in caplog.records if DOMAIN in r.name and r.levelno > logging.DEBUG
+    ] == [logging.INFO]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_runs_end_with_an_outage(house: House, server: SimulatedPlex) -> None:
+    await house.act(DOMAIN, "start_task", task="generate_intro_markers")
+    await house.passes(10)
+    await server.stop_listening()
+    await house.passes(90, step=30)
+    await server.restart()
+    await house.passes(60, step=30)
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_short_drop_does_not_end_a_run(house: House, server: SimulatedPlex) -> None:
+    await house.act(DOMAIN, "start_task", task="generate_intro_markers")
+    await house.passes(10)
+    started = house.hass.states.get(house.entity_id(server, SWITCH, INTROS))
+    assert started
+    await server.stop_listening()
+    await house.passes(5)
+    assert connected(house, server) == STATE_OFF
+    await server.listen()
+    await house.passes(30, step=30)
+    assert house.state(server, SWITCH, INTROS).state == STATE_ON
+
+
+async def test_server_that_is_off_at_start(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await server.stop_listening()
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    assert entry.reason
+    await server.listen()
+    await house.passes(300, step=30)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_starting_server_says_when_to_come_again(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    server.faults.maintenance = True
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    assert entry.error_reason_translation_key == "starting_up"
+    server.faults.maintenance = False
+    await house.passes(300, step=30)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_refused_token_at_start_asks_for_a_new_one(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    entry = entry_for(server, **{CONF_TOKEN: "not-the-token"})
+    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
+    assert reauths(hass, entry) == 1
+
+
+async def test_token_that_is_refused_for_a_minute_is_asked_for_and_heals(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.faults.unauthorized = True
+    await house.passes(30, step=30)
+    assert connected(house, server) == STATE_OFF
+    assert reauths(hass, loaded) == 0
+    assert await refusal(house) == "unauthorized"
+    await house.passes(90, step=30)
+    assert reauths(hass, loaded) == 1
+    await house.passes(120, step=30)
+    assert reauths(hass, loaded) == 1
+    server.faults.unauthorized = False
+    await house.passes(60, step=30)
+    assert connected(house, server) == STATE_ON
+    assert reauths(hass, loaded) == 0
+
+
+async def test_single_401_asks_for_nothing(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.faults.unauthorized = True
+    assert await refusal(house) == "unauthorized"
+    server.faults.unauthorized = False
+    await house.passes(120, step=30)
+    server.faults.unauthorized = True
+    assert await refusal(house) == "unauthorized"
+    assert reauths(hass, loaded) == 0
+
+
+async def test_token_that_is_not_the_owners_is_a_repair_that_goes_away(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    issue_id = f"not_owner_{loaded.entry_id}"
+    server.faults.forbidden = True
+    await house.passes(60, step=30)
+    issue = issue_registry.async_get_issue(DOMAIN, issue_id)
+    assert issue
+    assert issue.translation_placeholders == {"server": server.friendly_name}
+    assert reauths(hass, loaded) == 0
+    assert await refusal(house) == "not_owner"
+    server.faults.forbidden = False
+    await house.passes(60, step=30)
+    assert not issue_registry.async_get_issue(DOMAIN, issue_id)
+    assert connected(house, server) == STATE_ON
+
+
+async def test_repair_goes_with_its_entry(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = entry_for(server, **{CONF_TOKEN: server.shared_token})
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    assert issue_registry.async_get_issue(DOMAIN, f"not_owner_{entry.entry_id}")
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not issue_registry.async_get_issue(DOMAIN, f"not_owner_{entry.entry_id}")
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_other_server_at_the_address_gets_no_token(
+    house: House, server: SimulatedPlex
+) -> None:
+    await server.stop_listening()
+    await house.passes(30, step=30)
+    server.faults.other_machine_identifier = True
+    await server.listen()
+    server.requests.clear()
+    await house.passes(60, step=30)
+    assert connected(house, server) == STATE_OFF
+    assert await refusal(house) == "other_server"
+    assert {request.path for request in server.requests} == {"/identity"}
+    assert all("x-plex-token" not in request.headers for request in server.requests)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_tasks_come_and_go_without_a_reload(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    registry = er.async_get(hass)
+    backup = house.entity_id(server, SWITCH, BACKUP)
+    server.butler.add_task("BrewCoffee", title="Brew Coffee")
+    server.butler.remove_task("BackupDatabase")
+    await house.passes(330, step=30)
+    assert house.state(server, SWITCH, "task_BrewCoffee").name.endswith(" Brew Coffee")
+    assert house.state(server, "button", "task_BrewCoffee").name.endswith(" Start Brew Coffee")
+    assert not registry.async_get(backup)
+    assert not hass.states.get(backup)
+    server.butler.add_task("BackupDatabase")
+    await house.passes(330, step=30)
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_task_that_vanished_while_home_assistant_was_off(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    backup = house.entity_id(server, SWITCH, BACKUP)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    server.butler.remove_task("BackupDatabase")
+    await hass.config_entries.async_setup(entry.entry_id)
+    await house.settled()
+    assert not er.async_get(hass).async_get(backup)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_empty_list_forgets_nothing(house: House, server: SimulatedPlex) -> None:
+    backup = house.entity_id(server, SWITCH, BACKUP)
+    tasks = list(server.butler.tasks)
+    for name in tasks:
+        server.butler.remove_task(name)
+    await house.passes(330, step=30)
+    assert house.entity_id(server, SWITCH, BACKUP) == backup
+    assert house.state(server, SWITCH, BACKUP).state == STATE_UNAVAILABLE
+    for name in tasks:
+        server.butler.add_task(name)
+    await house.passes(330, step=30)
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+
+
+async def test_rename_and_update_of_the_server_are_followed(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    backup = house.entity_id(server, SWITCH, BACKUP)
+    server.friendly_name, server.version = "Cellar", "1.99.0.1-abc"
+    await house.passes(330, step=30)
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, server.machine_identifier), loaded.entry_id
+    )
+    assert device
+    assert (device.name, device.sw_version) == ("Cellar", "1.99.0.1-abc")
+    assert house.entity_id(server, SWITCH, BACKUP) == backup
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_command_without_an_answer_is_told_and_never_repeated(
+    house: House, server: SimulatedPlex
+) -> None:
+    server.faults.drop_reply = True
+    assert await refusal(house, "start_task", task="generate_intro_markers") == (
+        "command_not_confirmed"
+    )
+    server.faults.drop_reply = False
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+    await house.passes(10)
+    assert house.state(server, SWITCH, INTROS).state == STATE_ON
+    assert [r.path for r in server.requests if r.method == "POST"] == [
+        "/butler/ButlerTaskGenerateIntroMarkers"
+    ]

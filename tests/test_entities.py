@@ -1,0 +1,179 @@
+"""Switches, buttons and sensors, seen through the state machine and the registries."""
+
+from homeassistant.components.button import DOMAIN as BUTTON, SERVICE_PRESS
+from homeassistant.components.switch import DOMAIN as SWITCH
+from homeassistant.const import (
+    ATTR_ASSUMED_STATE,
+    SERVICE_TURN_OFF,
+    SERVICE_TURN_ON,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    EntityCategory,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_butler.const import DOMAIN
+from tests.conftest import House, entry_for
+from tests.simulator import SimulatedPlex
+
+BACKUP = "task_BackupDatabase"
+INTROS = "task_ButlerTaskGenerateIntroMarkers"
+
+
+def sent(server: SimulatedPlex, method: str) -> list[str]:
+    """Return the paths of what was sent by a method, in order."""
+    return [request.path for request in server.requests if request.method == method]
+
+
+async def turn(house: House, server: SimulatedPlex, key: str, *, on: bool) -> None:
+    await house.act(
+        SWITCH,
+        SERVICE_TURN_ON if on else SERVICE_TURN_OFF,
+        entity_id=house.entity_id(server, SWITCH, key),
+    )
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_every_listed_task_has_a_switch_and_a_button(
+    hass: HomeAssistant, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    registered = {
+        (entity.domain, entity.unique_id): entity
+        for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    }
+    for name in server.butler.tasks:
+        for platform in (SWITCH, BUTTON):
+            entity = registered[platform, f"{server.machine_identifier}_task_{name}"]
+            assert entity.entity_category is EntityCategory.CONFIG
+            assert (entity.disabled_by is not None) == (name == "AutomaticUpdates")
+    assert len(registered) == 2 * len(server.butler.tasks) + 5
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_names_and_device(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    for platform, key, name in (
+        (SWITCH, BACKUP, "Backup database"),
+        (BUTTON, BACKUP, "Start backup database"),
+        (BUTTON, "start_all", "Start all tasks"),
+        (BUTTON, "stop_all", "Stop all tasks"),
+        ("binary_sensor", "maintenance", "Maintenance"),
+        ("binary_sensor", "server", "Server"),
+        ("sensor", "running_tasks", "Running tasks"),
+    ):
+        state = house.state(server, platform, key)
+        assert state.name == f"{server.friendly_name} {name}"
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, server.machine_identifier), entry.entry_id
+    )
+    assert device
+    assert (device.name, device.manufacturer, device.sw_version, device.entry_type) == (
+        server.friendly_name,
+        "Plex",
+        server.version,
+        dr.DeviceEntryType.SERVICE,
+    )
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_switch_starts_a_task_and_shows_what_is_seen_of_it(
+    house: House, server: SimulatedPlex
+) -> None:
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+    await turn(house, server, INTROS, on=True)
+    assert sent(server, "POST") == ["/butler/ButlerTaskGenerateIntroMarkers"]
+    state = house.state(server, SWITCH, INTROS)
+    assert (state.state, state.attributes[ATTR_ASSUMED_STATE]) == (STATE_ON, True)
+    await house.passes(10)
+    state = house.state(server, SWITCH, INTROS)
+    assert state.state == STATE_ON
+    assert ATTR_ASSUMED_STATE not in state.attributes
+    assert house.state(server, "binary_sensor", "maintenance").state == STATE_ON
+    assert house.state(server, "sensor", "running_tasks").state == "1"
+    assert house.state(server, "sensor", "running_tasks").attributes["tasks"] == [
+        "generate_intro_markers"
+    ]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_switch_stops_a_task_at_once(house: House, server: SimulatedPlex) -> None:
+    await turn(house, server, INTROS, on=True)
+    await house.passes(10)
+    await turn(house, server, INTROS, on=False)
+    assert sent(server, "DELETE") == ["/butler/ButlerTaskGenerateIntroMarkers"]
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+    await house.passes(300)
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+    assert house.state(server, "binary_sensor", "maintenance").state == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_instant_task_is_on_for_its_grace_only(house: House, server: SimulatedPlex) -> None:
+    await turn(house, server, BACKUP, on=True)
+    await house.passes(25)
+    assert house.state(server, SWITCH, BACKUP).state == STATE_ON
+    await house.passes(10)
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_turning_off_an_idle_task_is_no_error(house: House, server: SimulatedPlex) -> None:
+    await turn(house, server, BACKUP, on=False)
+    assert sent(server, "DELETE") == ["/butler/BackupDatabase"]
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_buttons(house: House, server: SimulatedPlex) -> None:
+    for key in (BACKUP, "start_all", "stop_all"):
+        await house.act(BUTTON, SERVICE_PRESS, entity_id=house.entity_id(server, BUTTON, key))
+    assert sent(server, "POST") == ["/butler/BackupDatabase", "/butler"]
+    assert sent(server, "DELETE") == ["/butler"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_work_of_the_nightly_schedule_is_seen(house: House, server: SimulatedPlex) -> None:
+    server.butler.start("ButlerTaskGenerateIntroMarkers")
+    await house.passes(30)
+    state = house.state(server, SWITCH, INTROS)
+    assert state.state == STATE_ON
+    assert ATTR_ASSUMED_STATE not in state.attributes
+    assert not sent(server, "POST")
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_schedule_of_a_task_is_an_attribute(house: House, server: SimulatedPlex) -> None:
+    assert house.state(server, SWITCH, BACKUP).attributes["schedule_enabled"] is True
+    server.faults.missing_enabled = True
+    await house.passes(300, step=30)
+    assert house.state(server, SWITCH, BACKUP).attributes["schedule_enabled"] is None
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_idle_hour_writes_no_state(hass: HomeAssistant, house: House) -> None:
+    await house.passes(30, step=30)
+    before = {state.entity_id: state.last_reported for state in hass.states.async_all()}
+    await house.passes(3600, step=30)
+    assert {state.entity_id: state.last_reported for state in hass.states.async_all()} == before
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_two_servers_do_not_mix(house: House, server: SimulatedPlex) -> None:
+    async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
+        await house.set_up(entry_for(attic), attic)
+        await turn(house, attic, INTROS, on=True)
+        await house.passes(10)
+        assert house.state(attic, SWITCH, INTROS).state == STATE_ON
+        assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+        assert not sent(server, "POST")
+        server.requests.clear()
+        await attic.stop_listening()
+        await house.passes(60, step=30)
+        assert house.state(attic, SWITCH, INTROS).state == STATE_UNAVAILABLE
+        assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+        await attic.listen()

@@ -1,0 +1,159 @@
+"""What hassfest and HACS look at, the floors of the house, and what may stand in the repository."""
+
+import ast
+from collections.abc import Iterator
+from itertools import pairwise
+import json
+from pathlib import Path
+import re
+import struct
+from typing import Any, Final
+
+from homeassistant import generated
+from homeassistant.const import Platform
+import pytest
+import yaml
+
+from custom_components.plex_butler.const import DOMAIN, PLATFORMS, VERSION
+
+ROOT: Final = Path(__file__).parents[1]
+INTEGRATION: Final = ROOT / "custom_components" / DOMAIN
+WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+# Spelt so that this file holds none of them.
+PACKAGE_REGISTRY: Final = re.compile(r"p[y]pi\.org|pythonho[s]ted|np[m]js|de[b]\.debian")
+MACHINE_PATH: Final = re.compile(r"(?<![\w.:/}])/(?:home|Users|root|work)/[\w.]")
+
+
+def load(path: str) -> Any:
+    """Read a JSON file of the integration."""
+    return json.loads((INTEGRATION / path).read_text())
+
+
+def repository_files() -> Iterator[Path]:
+    """Walk through what belongs to the project, text only."""
+    for folder, folders, names in ROOT.walk():
+        folders[:] = [
+            name
+            for name in folders
+            if name in {".ci", ".github"} or not name.startswith((".", "__pycache__"))
+        ]
+        yield from (folder / name for name in names if not re.search(r"\.png$|^\.coverage", name))
+
+
+# The manifest, HACS, versions
+
+
+def test_manifest() -> None:
+    """Home Assistant's loader, hassfest and HACS find what they ask for, in hassfest's order."""
+    manifest = load("manifest.json")
+    assert list(manifest)[:2] == ["domain", "name"]
+    assert all(a < b for a, b in pairwise(list(manifest)[2:]))
+    assert manifest["domain"] == INTEGRATION.name
+    assert manifest["config_flow"] is (INTEGRATION / "config_flow.py").exists()
+    assert manifest["integration_type"] == "service"
+    assert manifest["iot_class"] in {"local_polling", "local_push"}
+    assert manifest["documentation"].startswith("https://github.com/")
+    assert manifest["issue_tracker"] == manifest["documentation"] + "/issues"
+    assert manifest["codeowners"]
+    assert all(owner.startswith("@") for owner in manifest["codeowners"])
+    assert manifest["requirements"] == []
+    known = {"categories", "codeowners", "config_flow", "connectivity", "documentation", "domain"}
+    known |= {"integration_type", "iot_class", "issue_tracker", "name", "requirements", "version"}
+    assert set(manifest) <= known
+
+
+@pytest.mark.parametrize("key", ["categories", "connectivity"])
+def test_manifest_slugs(key: str) -> None:
+    """Categories and connectivity are Home Assistant's own."""
+    file = Path(generated.__path__[0]) / f"integration_{key}.json"
+    if not file.exists():
+        return  # before 2026.11 they have no meaning
+    slugs = set()
+    for item in json.loads(file.read_text()):
+        slugs.add(item["slug"])
+        slugs |= {f"{item['slug']}.{sub['slug']}" for sub in item.get("subcategories", [])}
+    assert set(load("manifest.json")[key]) <= slugs
+
+
+def test_one_version() -> None:
+    """The version is the same wherever it stands."""
+    assert load("manifest.json")["version"] == VERSION
+    assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_hacs_and_its_floor() -> None:
+    """HACS offers the integration from the release on that the oldest test leg stands for."""
+    hacs = json.loads((ROOT / "hacs.json").read_text())
+    assert set(hacs) == {"name", "homeassistant", "hide_default_branch"}
+    assert hacs["name"] == load("manifest.json")["name"]
+    locked = (ROOT / "requirements/floor.txt").read_text()
+    tested = re.search(r"^homeassistant==(\d+\.\d+)\.\d+ ", locked, re.MULTILINE)
+    assert tested
+    assert hacs["homeassistant"] == f"{tested[1]}.0"
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)], ids=["icon", "icon@2x"]
+)
+def test_brand(name: str, size: int) -> None:
+    """The icons have the sizes that Home Assistant serves."""
+    head = (INTEGRATION / "brand" / name).read_bytes()[:24]
+    assert head.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", head[16:24]) == (size, size)
+
+
+# The house
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_platforms_say_how_many_at_once(platform: Platform) -> None:
+    """Each platform sets PARALLEL_UPDATES and sees no part of the client but its models."""
+    source = (INTEGRATION / f"{platform}.py").read_text()
+    assert re.search(r"^PARALLEL_UPDATES(: Final)? = \d$", source, re.MULTILINE)
+    assert "PlexClient" not in source
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        [*(INTEGRATION / "plex").glob("*.py"), INTEGRATION / "runs.py", INTEGRATION / "tasks.py"]
+    ),
+    ids=lambda path: path.name,
+)
+def test_lower_floors_never_see_home_assistant(path: Path) -> None:
+    """The server's language and the state of runs could leave this repository tomorrow."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+            assert path.parent.name != "plex" or node.level < 2, path
+        assert not any(name.startswith("homeassistant") for name in names), path
+
+
+# The repository
+
+
+def test_no_registry_and_no_path_of_one_machine() -> None:
+    """Nothing says where packages are downloaded from, or where somebody's folder is."""
+    for file in repository_files():
+        for pattern in (PACKAGE_REGISTRY, MACHINE_PATH):
+            found = pattern.search(file.read_text())
+            assert found is None, f"{file}: {found}"
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_workflows_are_locked_down(file: Path) -> None:
+    """No permission that a job does not ask for, no action that can change under us."""
+    source = file.read_text()
+    workflow = yaml.safe_load(source)
+    assert workflow["permissions"] == {}
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] <= 30, name
+        assert set(job.get("permissions", {}).values()) <= {"read"}, name
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False, name
+    for line in re.findall(r".*\buses: .*", source):
+        assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # (v\d|ma)", line), line

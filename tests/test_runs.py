@@ -1,0 +1,625 @@
+"""What is concluded from which evidence: one test for each row of the table, and the laws."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+import pytest
+
+from custom_components.plex_butler import runs as constants
+from custom_components.plex_butler.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.plex import Activity
+from custom_components.plex_butler.runs import Runs
+
+BACKUP = "BackupDatabase"
+OPTIMIZE = "OptimizeDatabase"
+SCAN = "RefreshLibraries"
+INTROS = "ButlerTaskGenerateIntroMarkers"
+LOUDNESS = "LoudnessAnalysis"
+INTRO_ITEM = "media.generate.intros"
+LOUDNESS_ITEM = "media.generate.loudness"
+SCAN_ITEM = "library.update.section"
+
+IDLE = Activity("row", "butler", 100)
+BUSY = Activity("row", "butler", 40)
+INDETERMINATE = Activity("row", "butler", -1)
+
+NIGHT = datetime(2026, 11, 24, 2, tzinfo=UTC)
+
+
+def item(type_: str, uuid: str = "1") -> Activity:
+    return Activity(uuid, type_, 50)
+
+
+class Server:
+    """A run state and a clock: `poll` is what `/activities` lists some seconds later."""
+
+    def __init__(self, *, row_proven: bool = False, first: Iterable[Activity] = (IDLE,)) -> None:
+        """Begin at night with what the first poll shows."""
+        self.runs = Runs()
+        self.now = NIGHT
+        if row_proven:
+            self.poll(BUSY)
+        self.runs.polled(first, self.now)
+
+    def poll(self, *activities: Activity, after: float = 5) -> None:
+        self.now += timedelta(seconds=after)
+        self.runs.polled(activities, self.now)
+
+    def polls(self, seconds: float, *activities: Activity, every: float = 5) -> None:
+        """Poll the same again and again for some time."""
+        for _ in range(int(seconds // every)):
+            self.poll(*activities, after=every)
+
+    @property
+    def running(self) -> dict[str, KnownBy]:
+        return {task: run.known_by for task, run in self.runs.running.items()}
+
+    def ended(self) -> EndedRun:
+        """Return the one run that ended."""
+        (ended,) = self.runs.take_ended()
+        return ended
+
+    def outcomes(self) -> list[tuple[str, Outcome]]:
+        return [(ended.task, ended.outcome) for ended in self.runs.take_ended()]
+
+
+def seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def test_nothing_is_known_before_the_first_poll() -> None:
+    runs = Runs()
+    assert not runs.running
+    assert not runs.maintenance
+    assert not runs.unsettled
+
+
+def test_accepted_start_runs_assumed_since_now() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    assert server.runs.running == {BACKUP: Run(BACKUP, NIGHT, KnownBy.ASSUMED)}
+    assert server.runs.maintenance
+
+
+def test_start_without_evidence_ends_as_end_not_seen_after_its_grace() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    server.poll(IDLE, after=29)
+    assert server.running == {BACKUP: KnownBy.ASSUMED}
+    server.poll(IDLE, after=1)
+    assert not server.running
+    assert server.ended() == EndedRun(
+        BACKUP, NIGHT, None, None, Outcome.END_NOT_SEEN, KnownBy.ASSUMED
+    )
+
+
+def test_already_running_is_believed_for_ten_minutes_without_a_start() -> None:
+    server = Server()
+    server.runs.already_running(BACKUP, server.now)
+    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED)}
+    server.poll(IDLE, after=599)
+    assert server.running
+    server.poll(IDLE, after=1)
+    ended = server.ended()
+    assert (ended.outcome, ended.started) == (Outcome.END_NOT_SEEN, None)
+
+
+def test_already_running_counts_items_that_were_there_before() -> None:
+    server = Server(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
+    assert not server.running
+    server.runs.already_running(INTROS, server.now)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_already_running_prolongs_our_own_run() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    server.poll(IDLE, after=20)
+    server.runs.already_running(BACKUP, server.now)
+    server.polls(500, IDLE)
+    assert server.runs.running[BACKUP].started == NIGHT
+
+
+def test_unconfirmed_start_runs_only_with_evidence() -> None:
+    server = Server()
+    server.runs.start_unconfirmed(INTROS, server.now)
+    assert not server.running
+    assert not server.runs.maintenance
+    assert server.runs.unsettled
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.runs.running == {INTROS: Run(INTROS, NIGHT, KnownBy.OBSERVED)}
+
+
+def test_unconfirmed_start_without_evidence_is_forgotten_silently() -> None:
+    server = Server()
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.polls(35, IDLE)
+    assert not server.runs.unsettled
+    assert server.outcomes() == []
+
+
+def test_unconfirmed_start_of_a_running_task_changes_nothing() -> None:
+    server = Server()
+    server.runs.started(INTROS, server.now)
+    server.runs.start_unconfirmed(INTROS, server.now + seconds(5))
+    assert server.runs.running[INTROS].started == NIGHT
+
+
+def test_unconfirmed_start_is_confirmed_by_the_servers_word() -> None:
+    server = Server()
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.runs.already_running(BACKUP, server.now)
+    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED)}
+
+
+@pytest.mark.parametrize("row_proven", [False, True])
+@pytest.mark.parametrize("row", [(), (IDLE,), (BUSY,), (INDETERMINATE,)])
+def test_new_item_of_our_own_run_is_observed_whatever_the_row_says(
+    row: tuple[Activity, ...], *, row_proven: bool
+) -> None:
+    server = Server(row_proven=row_proven)
+    server.runs.started(INTROS, server.now)
+    server.poll(*row, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_item_from_before_our_start_says_nothing_about_it() -> None:
+    server = Server(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
+    server.runs.started(INTROS, server.now)
+    server.polls(30, IDLE, item(INTRO_ITEM))
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+
+
+@pytest.mark.parametrize("row", [BUSY, INDETERMINATE])
+def test_mapped_item_with_a_busy_row_is_observed(row: Activity) -> None:
+    server = Server(row_proven=True)
+    server.poll(row, item(INTRO_ITEM))
+    assert server.runs.running == {INTROS: Run(INTROS, server.now, KnownBy.OBSERVED)}
+
+
+def test_run_that_was_there_at_first_contact_has_no_start_and_no_duration() -> None:
+    server = Server(first=(BUSY, item(INTRO_ITEM)))
+    assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
+    server.poll(IDLE)
+    ended = server.ended()
+    assert (ended.outcome, ended.ended, ended.duration) == (Outcome.FINISHED, NIGHT, None)
+
+
+def test_mapped_item_without_a_row_is_likely_only() -> None:
+    server = Server(first=())
+    server.poll(item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+def test_row_that_never_leaves_100_is_no_row() -> None:
+    server = Server()
+    assert not server.runs.row_proven
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+def test_row_counts_once_it_was_seen_busy_until_the_server_is_updated() -> None:
+    server = Server(row_proven=True)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert not server.running
+    server.runs.server_updated()
+    server.poll(IDLE, item(INTRO_ITEM, "2"))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+@pytest.mark.parametrize("type_", [INTRO_ITEM, SCAN_ITEM])
+def test_items_beside_an_idle_row_are_somebody_elses(type_: str) -> None:
+    server = Server(row_proven=True)
+    server.poll(IDLE, item(type_))
+    assert not server.running
+    assert not server.runs.maintenance
+
+
+def test_item_that_began_beside_an_idle_row_stays_somebody_elses() -> None:
+    server = Server(row_proven=True)
+    server.poll(IDLE, item(INTRO_ITEM))
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert not server.running
+    assert server.runs.maintenance
+
+
+def test_ambiguous_item_starts_no_task() -> None:
+    for first in ((), (BUSY,)):
+        server = Server(first=first)
+        server.poll(*first, item(SCAN_ITEM))
+        assert not server.running
+
+
+def test_ambiguous_item_keeps_our_own_task_running_assumed() -> None:
+    server = Server(first=())
+    server.runs.started(SCAN, server.now)
+    server.polls(600, item(SCAN_ITEM))
+    assert server.running == {SCAN: KnownBy.ASSUMED}
+    last_seen = server.now
+    server.polls(130, IDLE)
+    assert server.ended() == EndedRun(
+        SCAN, NIGHT, last_seen, seconds(600), Outcome.FINISHED, KnownBy.ASSUMED
+    )
+
+
+def test_ambiguous_item_from_before_our_start_does_not_keep_it() -> None:
+    server = Server(first=(item(SCAN_ITEM),))
+    server.runs.started(SCAN, server.now)
+    server.polls(30, item(SCAN_ITEM))
+    assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
+
+
+def test_busy_row_alone_is_maintenance_without_a_task() -> None:
+    server = Server()
+    server.poll(BUSY)
+    assert not server.running
+    assert (server.runs.maintenance, server.runs.unsettled) == (True, True)
+    server.poll(IDLE)
+    assert (server.runs.maintenance, server.runs.unsettled) == (False, False)
+
+
+def test_row_without_progress_says_nothing() -> None:
+    server = Server()
+    server.poll(Activity("row", "butler", None))
+    assert not server.runs.maintenance
+
+
+def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
+    server = Server()
+    server.runs.started(OPTIMIZE, server.now)
+    server.poll(IDLE)
+    server.polls(1200, BUSY)
+    assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
+    last_seen = server.now
+    server.poll(IDLE)
+    assert server.ended() == EndedRun(
+        OPTIMIZE, NIGHT, last_seen, seconds(1205), Outcome.FINISHED, KnownBy.ASSUMED
+    )
+
+
+def test_row_that_was_busy_before_our_start_is_no_evidence_for_it() -> None:
+    server = Server(first=(BUSY,))
+    server.runs.started(BACKUP, server.now)
+    server.polls(30, BUSY)
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_row_that_a_mapped_item_explains_is_no_evidence_for_another_task() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    server.runs.started(INTROS, server.now)
+    server.polls(30, BUSY, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_only_a_mapped_item_that_is_listed_now_explains_the_row() -> None:
+    server = Server()
+    server.runs.started(INTROS, server.now)
+    server.runs.started(SCAN, server.now)
+    server.poll(IDLE, item(INTRO_ITEM))
+    server.runs.started(OPTIMIZE, server.now)
+    server.polls(60, BUSY, item(SCAN_ITEM, "2"))
+    assert OPTIMIZE in server.running
+
+
+def test_row_that_others_explain_later_does_not_hold_our_run_for_ever() -> None:
+    server = Server()
+    server.runs.started(OPTIMIZE, server.now)
+    server.polls(60, BUSY)
+    server.polls(295, BUSY, item(INTRO_ITEM))
+    assert OPTIMIZE in server.running
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert server.outcomes() == [(OPTIMIZE, Outcome.END_NOT_SEEN)]
+
+
+def test_row_still_idle_at_the_first_poll_ends_nothing() -> None:
+    server = Server(row_proven=True)
+    server.runs.started(BACKUP, server.now)
+    server.poll(IDLE)
+    assert server.running == {BACKUP: KnownBy.ASSUMED}
+
+
+def test_row_turning_idle_ends_a_run_without_own_evidence_as_not_seen() -> None:
+    server = Server(first=(BUSY,))
+    server.runs.started(BACKUP, server.now)
+    server.poll(BUSY)
+    server.poll(IDLE)
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_row_turning_idle_does_not_end_our_run_while_its_items_are_listed() -> None:
+    server = Server()
+    server.runs.started(INTROS, server.now)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.poll(IDLE, item(INTRO_ITEM, "2"))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_row_that_vanishes_after_it_was_seen_busy_is_idle() -> None:
+    server = Server(row_proven=True, first=())
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.poll()
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+@pytest.mark.parametrize(("row", "gap"), [((BUSY,), 300), ((), 120)])
+def test_gap_between_items_ends_a_run_at_its_last_item(row: tuple[Activity, ...], gap: int) -> None:
+    server = Server(first=row)
+    server.poll(*row, item(INTRO_ITEM))
+    server.polls(60, *row, item(INTRO_ITEM))
+    started, last_seen = server.now - seconds(60), server.now
+    server.polls(gap - 5, *row)
+    assert INTROS in server.running
+    server.poll(*row)
+    ended = server.ended()
+    assert (ended.started, ended.ended, ended.duration, ended.outcome) == (
+        started,
+        last_seen,
+        seconds(60),
+        Outcome.FINISHED,
+    )
+
+
+def test_end_by_gap_needs_three_polls() -> None:
+    server = Server(first=())
+    server.poll(item(INTRO_ITEM))
+    server.poll(after=600)
+    server.poll(after=600)
+    assert INTROS in server.running
+    server.poll(after=1)
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+def test_night_of_forty_episodes_is_one_run() -> None:
+    server = Server(row_proven=True)
+    for episode in range(40):
+        server.polls(60, BUSY, item(INTRO_ITEM, f"{episode}"))
+        server.polls(290, BUSY)
+    assert server.outcomes() == []
+    server.poll(IDLE)
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+def test_items_side_by_side_are_counted_by_uuid() -> None:
+    server = Server(first=())
+    server.poll(item(INTRO_ITEM, "1"), item(INTRO_ITEM, "2"))
+    server.polls(600, item(INTRO_ITEM, "2"))
+    assert INTROS in server.running
+
+
+def test_two_mapped_tasks_run_at_once() -> None:
+    server = Server(row_proven=True)
+    server.poll(BUSY, item(INTRO_ITEM, "1"), item(LOUDNESS_ITEM, "2"))
+    assert server.running == {INTROS: KnownBy.OBSERVED, LOUDNESS: KnownBy.OBSERVED}
+
+
+def test_stop_ends_at_once_and_counts_what_was_seen() -> None:
+    server = Server()
+    server.runs.started(INTROS, server.now)
+    server.runs.stopped(INTROS, server.now + seconds(90))
+    assert server.ended() == EndedRun(
+        INTROS, NIGHT, NIGHT + seconds(90), seconds(90), Outcome.STOPPED, KnownBy.ASSUMED
+    )
+
+
+def test_last_items_after_a_stop_are_no_new_run_but_later_ones_are() -> None:
+    server = Server()
+    server.runs.started(INTROS, server.now)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.stopped(INTROS, server.now)
+    server.runs.take_ended()
+    server.polls(115, BUSY, item(INTRO_ITEM))
+    assert not server.running
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_start_after_a_stop_counts_new_items_at_once() -> None:
+    server = Server()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.stopped(INTROS, server.now)
+    server.runs.started(INTROS, server.now)
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+    server.poll(BUSY, item(INTRO_ITEM, "2"))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_stop_of_what_did_not_run_for_us_reports_nothing() -> None:
+    server = Server()
+    server.runs.stopped(BACKUP, server.now)
+    server.runs.start_unconfirmed(OPTIMIZE, server.now)
+    server.runs.stopped(OPTIMIZE, server.now)
+    assert server.outcomes() == []
+    assert not server.running
+
+
+def test_stop_all_ends_everything_and_its_last_items_too() -> None:
+    server = Server(row_proven=True)
+    server.runs.started(BACKUP, server.now)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.all_stopped(server.now)
+    assert sorted(server.outcomes()) == [
+        (BACKUP, Outcome.STOPPED),
+        (INTROS, Outcome.STOPPED),
+    ]
+    server.poll(BUSY, item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    assert not server.running
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"), [(BUSY, Outcome.FINISHED), (IDLE, Outcome.END_NOT_SEEN)]
+)
+def test_server_that_says_it_was_not_running_is_believed(row: Activity, outcome: Outcome) -> None:
+    server = Server(first=(row,))
+    server.poll(row, item(INTRO_ITEM))
+    server.runs.was_not_running(INTROS)
+    assert server.outcomes() == [(INTROS, outcome)]
+    server.poll(row, item(INTRO_ITEM))
+    assert not server.running
+    server.poll(row, item(INTRO_ITEM, "2"))
+    assert INTROS in server.running
+
+
+def test_stop_of_an_idle_task_changes_nothing() -> None:
+    server = Server()
+    server.poll(IDLE, item(INTRO_ITEM))
+    before = server.runs.running
+    server.runs.was_not_running(BACKUP)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.runs.running == before
+    assert server.outcomes() == []
+
+
+def test_second_start_that_is_accepted_ends_the_first_run() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    server.runs.started(BACKUP, server.now + seconds(10))
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+    assert server.runs.running[BACKUP].started == NIGHT + seconds(10)
+
+
+def test_unknown_tasks_live_by_their_grace() -> None:
+    server = Server()
+    server.runs.started("BrewCoffee", server.now)
+    server.poll(item(SCAN_ITEM), item(INTRO_ITEM, "2"))
+    server.runs.was_not_running("BrewCoffee")
+    assert server.outcomes() == [("BrewCoffee", Outcome.END_NOT_SEEN)]
+
+
+def test_outage_ends_every_run_without_an_end() -> None:
+    server = Server(row_proven=True)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.started(BACKUP, server.now)
+    server.runs.lost()
+    assert {ended.outcome for ended in server.runs.take_ended()} == {Outcome.END_NOT_SEEN}
+    assert not server.runs.maintenance
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
+
+
+def test_clock_that_is_set_back_makes_no_negative_duration() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    server.runs.stopped(BACKUP, server.now - seconds(3600))
+    assert server.ended().duration == timedelta()
+
+
+TASKS = st.sampled_from([BACKUP, OPTIMIZE, SCAN, INTROS, LOUDNESS, "BrewCoffee"])
+ITEMS = st.lists(
+    st.builds(
+        Activity,
+        st.sampled_from("abcdef"),
+        st.sampled_from([INTRO_ITEM, LOUDNESS_ITEM, SCAN_ITEM, "media.download"]),
+        st.none() | st.integers(-1, 100),
+    ),
+    max_size=4,
+    unique_by=lambda activity: activity.uuid,
+)
+ROWS = st.sampled_from([(), (IDLE,), (BUSY,), (INDETERMINATE,)])
+
+
+class Laws(RuleBasedStateMachine):
+    """Random interleavings of commands, polls and losses: what must hold in all of them."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.runs = Runs()
+        self.now = NIGHT
+        self.commanded: dict[str, datetime] = {}
+        self.asked = dict[str, datetime]()
+        self.last_evidence = NIGHT
+        self.ended = list[EndedRun]()
+
+    @rule(seconds=st.integers(0, 400))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule(row=ROWS, items=ITEMS)
+    def poll(self, row: tuple[Activity, ...], items: list[Activity]) -> None:
+        self.runs.polled((*row, *items), self.now)
+        if items or any(r.progress != 100 for r in row):
+            self.last_evidence = self.now
+
+    @rule(task=TASKS)
+    def start(self, task: str) -> None:
+        self.runs.started(task, self.now)
+        self.commanded[task] = self.now
+        assert task in self.runs.running
+
+    @rule(task=TASKS)
+    def already_running(self, task: str) -> None:
+        self.runs.already_running(task, self.now)
+        self.commanded[task] = self.now
+        assert task in self.runs.running
+
+    @rule(task=TASKS)
+    def no_answer(self, task: str) -> None:
+        before = self.runs.running
+        self.runs.start_unconfirmed(task, self.now)
+        self.asked[task] = self.now
+        assert self.runs.running == before
+
+    @rule(task=TASKS)
+    def stop(self, task: str) -> None:
+        others = {t: run for t, run in self.runs.running.items() if t != task}
+        self.runs.stopped(task, self.now)
+        assert self.runs.running == others
+
+    @rule(task=TASKS)
+    def stop_of_an_idle_task(self, task: str) -> None:
+        before = self.runs.running
+        if task in before:
+            return
+        self.runs.was_not_running(task)
+        assert self.runs.running == before
+        assert not self.runs.take_ended()
+
+    @rule()
+    def stop_all(self) -> None:
+        self.runs.all_stopped(self.now)
+        assert not self.runs.running
+
+    @rule()
+    def lose(self) -> None:
+        self.runs.lost()
+        assert not self.runs.running
+        assert not self.runs.maintenance
+
+    @rule()
+    def quiet_for_a_while(self) -> None:
+        """Whatever ran: with nothing to show for it, it ends."""
+        for _ in range(4):
+            self.now += constants.GRACE_ALREADY_RUNNING
+            self.runs.polled((), self.now)
+        assert not self.runs.running
+        assert not self.runs.unsettled
+
+    @invariant()
+    def nothing_runs_without_evidence(self) -> None:
+        for task, run in self.runs.running.items():
+            if run.known_by is KnownBy.OBSERVED:
+                assert task in (INTROS, LOUDNESS)
+            assert task in self.commanded or task in self.asked or task in (INTROS, LOUDNESS)
+        assert self.runs.maintenance or not self.runs.running
+
+    @invariant()
+    def no_end_or_duration_is_longer_than_what_was_seen(self) -> None:
+        for ended in self.runs.take_ended():
+            if ended.outcome is Outcome.END_NOT_SEEN:
+                assert (ended.ended, ended.duration) == (None, None)
+                continue
+            assert ended.ended is not None
+            assert ended.ended <= self.now
+            if ended.outcome is Outcome.FINISHED:
+                assert ended.ended <= self.last_evidence
+            if ended.duration is not None:
+                assert ended.started is not None
+                assert ended.duration == ended.ended - ended.started
+
+
+TestLaws = Laws.TestCase

@@ -1,0 +1,142 @@
+"""The actions: what they send, what they answer, and what they refuse."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_butler.const import DOMAIN
+from tests.conftest import House, entry_for
+from tests.simulator import SimulatedPlex
+
+BACKUP = {"task": "backup_database", "name": "BackupDatabase"}
+INTROS = {"task": "generate_intro_markers", "name": "ButlerTaskGenerateIntroMarkers"}
+
+
+@pytest.fixture(autouse=True)
+def _quiet(server: SimulatedPlex) -> None:
+    """Forget what the set-up of a test asked."""
+    server.requests.clear()
+
+
+def commands(server: SimulatedPlex) -> list[str]:
+    return [f"{r.method} {r.path}" for r in server.requests if r.method != "GET"]
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("task", ["generate_intro_markers", "ButlerTaskGenerateIntroMarkers"])
+async def test_start_and_stop_by_key_and_by_name(
+    house: House, server: SimulatedPlex, task: str
+) -> None:
+    answers = [
+        await house.act(DOMAIN, action, respond=True, task=task)
+        for action in ("start_task", "start_task", "stop_task", "stop_task")
+    ]
+    assert answers == [
+        INTROS | {"result": result}
+        for result in ("started", "already_running", "stopped", "was_not_running")
+    ]
+    path = "/butler/ButlerTaskGenerateIntroMarkers"
+    assert commands(server) == [f"POST {path}"] * 2 + [f"DELETE {path}"] * 2
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_all(house: House, server: SimulatedPlex) -> None:
+    assert await house.act(DOMAIN, "start_all", respond=True) == {"result": "accepted"}
+    assert await house.act(DOMAIN, "stop_all", respond=True) == {"result": "accepted"}
+    assert commands(server) == ["POST /butler", "DELETE /butler"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_disabled_task_is_started_with_a_warning(house: House, server: SimulatedPlex) -> None:
+    answer = await house.act(DOMAIN, "start_task", respond=True, task="refresh_libraries")
+    assert (answer["result"], answer["warning"]) == ("started", "disabled_on_server")
+    assert commands(server) == ["POST /butler/RefreshLibraries"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_get_tasks(house: House, server: SimulatedPlex) -> None:
+    await house.act(DOMAIN, "start_task", task="BackupDatabase")
+    answer = await house.act(DOMAIN, "get_tasks", respond=True)
+    assert answer["maintenance"] is True
+    assert [task["name"] for task in answer["tasks"]] == list(server.butler.tasks)
+    assert next(task for task in answer["tasks"] if task["name"] == "BackupDatabase") == BACKUP | {
+        "title": "Backup Database",
+        "description": (
+            "Create a backup copy of the server's database in the configured backup directory"
+        ),
+        "interval_days": 3,
+        "schedule_randomized": False,
+        "schedule_enabled": True,
+        "running": True,
+    }
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("task", ["", ".", "..", "backupdatabase", "BrewCoffee", "../butler"])
+async def test_task_that_is_not_listed_is_refused_without_a_request(
+    house: House, server: SimulatedPlex, task: str
+) -> None:
+    for action in ("start_task", "stop_task"):
+        with pytest.raises(ServiceValidationError) as refused:
+            await house.act(DOMAIN, action, task=task)
+        assert refused.value.translation_key == "task_not_listed"
+        assert refused.value.translation_placeholders == {
+            "task": task,
+            "server": server.friendly_name,
+        }
+    assert commands(server) == []
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_task_that_vanished_since_the_last_list(house: House, server: SimulatedPlex) -> None:
+    server.butler.remove_task("BackupDatabase")
+    with pytest.raises(HomeAssistantError) as refused:
+        await house.act(DOMAIN, "start_task", task="backup_database")
+    assert refused.value.translation_key == "task_not_found"
+    await house.passes(30)
+    with pytest.raises(ServiceValidationError):
+        await house.act(DOMAIN, "start_task", task="backup_database")
+
+
+async def test_actions_exist_and_explain_themselves_without_a_server(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    actions: dict[str, dict[str, Any]] = {
+        "start_all": {},
+        "stop_all": {},
+        "start_task": {"task": "backup_database"},
+        "stop_task": {"task": "backup_database"},
+        "get_tasks": {},
+    }
+    for action, data in actions.items():
+        with pytest.raises(ServiceValidationError) as refused:
+            await house.act(DOMAIN, action, respond=True, **data)
+        assert refused.value.translation_key == "service_found_no_config_entry_for_domain"
+    await house.set_up(entry, server)
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    for named in ({}, {"config_entry_id": entry.entry_id}):
+        for action, data in actions.items():
+            with pytest.raises(ServiceValidationError) as refused:
+                await house.act(DOMAIN, action, respond=True, **data, **named)
+            assert refused.value.translation_key == "service_config_entry_not_loaded"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_with_two_servers_one_has_to_be_named(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
+        await house.set_up(entry_for(attic), attic)
+        with pytest.raises(ServiceValidationError) as refused:
+            await house.act(DOMAIN, "start_all")
+        assert refused.value.translation_key == "service_found_multiple_config_entry_for_domain"
+        await house.act(DOMAIN, "start_all", config_entry_id=entry.entry_id)
+        assert commands(server) == ["POST /butler"]
+        assert commands(attic) == []

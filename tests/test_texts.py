@@ -1,0 +1,148 @@
+"""The texts, icons and action descriptions fit each other and the code."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+from typing import Any, Final
+
+from homeassistant.helpers.selector import validate_selector
+import pytest
+import yaml
+
+from custom_components.plex_butler.const import DOMAIN, PLATFORMS
+
+INTEGRATION: Final = Path(__file__).parents[1] / "custom_components" / DOMAIN
+PLACEHOLDER: Final = re.compile(r"{(\w+)}")
+
+
+def load(path: str) -> Any:
+    """Read a JSON file of the integration."""
+    return json.loads((INTEGRATION / path).read_text())
+
+
+def texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Walk through all strings of a JSON document."""
+    for key, value in node.items():
+        where = f"{path}.{key}" if path else key
+        if isinstance(value, str):
+            yield where, value
+        else:
+            yield from texts(value, where)
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    """Read all of the integration's code."""
+    for path in sorted(INTEGRATION.rglob("*.py")):
+        yield path.relative_to(INTEGRATION), ast.parse(path.read_text())
+
+
+def literals(tree: ast.AST) -> set[str]:
+    """Return all strings that stand in the code, and the steps that are methods."""
+    found = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return found | {
+        node.name.removeprefix("async_step_")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("async_step_")
+    }
+
+
+EN: Final[dict[str, Any]] = load("translations/en.json")
+ICONS: Final[dict[str, Any]] = load("icons.json")
+CODE: Final = dict(modules())
+LITERALS: Final = set[str]().union(*(literals(tree) for tree in CODE.values()))
+
+
+def test_texts_are_clean() -> None:
+    """No HTML, no stray blanks, no references that only core resolves, no address to translate."""
+    for path, text in texts(EN):
+        assert text == text.strip() != "", path
+        assert not re.search(r"</?[a-z]|\[%key:|https?://|'{\w+}'", text), path
+
+
+def test_translations_have_the_placeholders_of_the_original() -> None:
+    """Another language has no other keys and the same placeholders."""
+    original = dict(texts(EN))
+    for file in sorted((INTEGRATION / "translations").glob("*.json")):
+        for path, text in texts(load(f"translations/{file.name}")):
+            where = f"{file.name}: {path}"
+            assert path in original, where
+            assert {*PLACEHOLDER.findall(text)} == {*PLACEHOLDER.findall(original[path])}, where
+
+
+def test_every_field_of_a_form_is_explained() -> None:
+    """Each field has a name and a description."""
+    for step, form in EN["config"]["step"].items():
+        assert form.get("data", {}).keys() == form.get("data_description", {}).keys(), step
+
+
+@pytest.mark.parametrize("part", ["step", "error", "abort"])
+def test_texts_of_the_config_flow_are_used(part: str) -> None:
+    """Each step, error and abort is one that the flow has, or that Home Assistant adds."""
+    of_home_assistant = {"reauth_successful", "reconfigure_successful", "already_configured"}
+    used = LITERALS | of_home_assistant
+    assert EN["config"][part].keys() <= used
+
+
+def test_placeholders_are_filled() -> None:
+    """Each placeholder in a text stands in the code by its name."""
+    for path, text in texts(EN):
+        assert {*PLACEHOLDER.findall(text)} <= LITERALS, path
+
+
+def test_texts_for_errors_and_issues() -> None:
+    """Each raised key has its text with no placeholder left open, and each text is used."""
+    messages = {key: text["message"] for key, text in EN["exceptions"].items()}
+    for key, issue in EN.get("issues", {}).items():
+        assert issue.keys() in ({"title", "description"}, {"title", "fix_flow"}), key
+        messages[key] = " ".join(text for _, text in texts(issue))
+    for path, tree in CODE.items():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
+            key = given.get("translation_key")
+            if "translation_domain" not in given or not isinstance(key, ast.Constant):
+                continue
+            where = f"{path}:{call.lineno}: {key.value!r}"
+            wanted = set(PLACEHOLDER.findall(messages.get(str(key.value), "{missing}")))
+            filled = given.get("translation_placeholders", ast.Dict([], []))
+            if isinstance(filled, ast.Dict):
+                keys = {item.value for item in filled.keys if isinstance(item, ast.Constant)}
+                assert wanted <= keys, where
+    assert messages.keys() <= LITERALS
+
+
+def test_entities() -> None:
+    """Entity texts belong to our platforms, and icons to a text."""
+    platforms = {platform.value for platform in PLATFORMS}
+    assert EN["entity"].keys() <= platforms
+    for platform, icons in ICONS["entity"].items():
+        assert icons.keys() <= EN["entity"][platform].keys(), platform
+
+
+def test_icons() -> None:
+    """Every icon is one of Material Design's, by the look of it."""
+    for path, icon in texts(ICONS):
+        assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icon), path
+
+
+def test_actions() -> None:
+    """Each action and each of its fields has a name, a description, an icon and a selector."""
+    actions = yaml.safe_load((INTEGRATION / "services.yaml").read_text())
+    assert actions.keys() == EN["services"].keys() == ICONS["services"].keys()
+    for name, action in actions.items():
+        described = EN["services"][name]
+        fields = (action or {}).get("fields", {})
+        assert described.keys() <= {"name", "description", "fields"}, name
+        assert fields.keys() == described.get("fields", {}).keys(), name
+        for field, definition in fields.items():
+            where = f"{name}.{field}"
+            assert described["fields"][field].keys() == {"name", "description"}, where
+            validate_selector(definition["selector"])
+            select = definition["selector"].get("select", {})
+            if key := select.get("translation_key"):
+                assert set(select["options"]) == EN["selector"][key]["options"].keys(), where
