@@ -253,13 +253,14 @@ async def test_rename_and_update_of_the_server_are_followed(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:
     backup = house.entity_id(server, SWITCH, BACKUP)
-    server.friendly_name, server.version = "Cellar", "1.99.0.1-abc"
-    await house.passes(330, step=30)
-    device = dr.async_get(hass).async_get_device_by_identifier(
-        (DOMAIN, server.machine_identifier), loaded.entry_id
-    )
-    assert device
-    assert (device.name, device.sw_version) == ("Cellar", "1.99.0.1-abc")
+    for name, version in (("Attic", server.version), ("Attic", "1.99.0.1-abc")):
+        server.friendly_name, server.version = name, version
+        await house.passes(330, step=30)
+        device = dr.async_get(hass).async_get_device_by_identifier(
+            (DOMAIN, server.machine_identifier), loaded.entry_id
+        )
+        assert device
+        assert (device.name, device.sw_version) == (name, version)
     assert house.entity_id(server, SWITCH, BACKUP) == backup
 
 
@@ -278,3 +279,49 @@ async def test_command_without_an_answer_is_told_and_never_repeated(
     assert [r.path for r in server.requests if r.method == "POST"] == [
         "/butler/ButlerTaskGenerateIntroMarkers"
     ]
+
+
+async def test_server_that_its_own_maintenance_holds_is_busy_and_not_gone(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task="optimize_database")
+    assert server.butler.running == {"OptimizeDatabase"}
+    await house.passes(60, step=30)
+    state = house.state(server, "binary_sensor", "server")
+    assert (state.state, state.attributes["busy"]) == (STATE_ON, True)
+    assert house.state(server, SWITCH, OPTIMIZE).state == STATE_ON
+    assert house.state(server, "binary_sensor", "maintenance").state == STATE_ON
+    server.requests.clear()
+    assert await refusal(house) == "server_busy"
+    assert not server.requests
+    assert (await house.act(DOMAIN, "get_tasks", True))["maintenance"] is True
+    await house.passes(1800, step=60)
+    state = house.state(server, "binary_sensor", "server")
+    assert (state.state, state.attributes["busy"]) == (STATE_ON, False)
+
+
+async def test_server_that_is_silent_without_maintenance_is_gone(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    server.faults.hang = True
+    await house.passes(30, step=30)
+    assert connected(house, server) == STATE_OFF
+    assert await refusal(house) == "timed_out"
+    server.faults.hang = False
+    await house.passes(30, step=30)
+    assert connected(house, server) == STATE_ON
+
+
+async def test_busy_is_believed_for_half_a_day_at_most(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    server.butler.profiles["OptimizeDatabase"].duration = 86400
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task="optimize_database")
+    await house.passes(60, step=30)
+    await house.passes(11.9 * 3600, step=3600)
+    assert connected(house, server) == STATE_ON
+    await house.passes(3600, step=1800)
+    assert connected(house, server) == STATE_OFF

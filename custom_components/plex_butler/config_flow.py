@@ -33,6 +33,7 @@ from .plex import (
     NotOwnerError,
     OtherServerError,
     PlexError,
+    PlexTimeoutError,
     Server,
     UnauthorizedError,
     parse_address,
@@ -185,7 +186,10 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             if address == self._data[CONF_URL] or not err.empty_reply:
                 raise
             self._data[CONF_URL] = f"https:{address}"
-            await self._async_ask()
+            try:
+                await self._async_ask()
+            except CannotConnectError, PlexTimeoutError:
+                raise err from None
 
     async def _async_ask(self) -> None:
         """Check address, server and token, in this order: the token goes to a Plex server only."""

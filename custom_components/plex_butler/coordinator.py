@@ -44,6 +44,7 @@ from .plex import (
     UnauthorizedError,
 )
 from .runs import GRACE, Runs
+from .tasks import task_key
 
 FAILURES_OF_AN_OUTAGE: Final = 2
 OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
@@ -115,9 +116,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if before.version != server.version:
             self._runs.server_updated()
         registry = dr.async_get(self.hass)
-        if device := registry.async_get_device_by_identifier(
-            (DOMAIN, server.machine_identifier), self.config_entry.entry_id
-        ):
+        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
             registry.async_update_device(
                 device.id,
                 name=server.friendly_name or self.config_entry.title,
@@ -178,6 +177,20 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     # --- commands
 
+    def find_task(self, wanted: str) -> ButlerTask:
+        """Return the task that the server lists under this name, or that has this key.
+
+        Raises ServiceValidationError; nothing is sent to find out.
+        """
+        for name, task in self._tasks.items():
+            if wanted in (name, task_key(name)):
+                return task
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="task_not_listed",
+            translation_placeholders={"task": wanted, "server": self.config_entry.title},
+        )
+
     async def async_start_task(self, name: str) -> StartResult:
         """Start a task by the server's own name. Raises HomeAssistantError."""
         try:
@@ -224,14 +237,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self, command: str, name: str, call: Callable[[str], Awaitable[R]]
     ) -> R:
         """Send a command for one task, if the server lists it."""
-        if name not in self._tasks:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="task_not_listed",
-                translation_placeholders={"task": name, "server": self.config_entry.title},
-            )
-        result = await self._call(call, name)
-        self.observations.answered(command, result, enabled=self._tasks[name].enabled)
+        task = self.find_task(name)
+        result = await self._call(call, task.name)
+        self.observations.answered(command, result, enabled=task.enabled)
         return result
 
     async def _call[**P, R](

@@ -11,7 +11,6 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
 import voluptuous as vol
 
@@ -66,7 +65,7 @@ async def _stop_all(call: ServiceCall) -> ServiceResponse:
 
 async def _start_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    task = _task(call, coordinator)
+    task = coordinator.find_task(call.data[ATTR_TASK])
     result = await coordinator.async_start_task(task.name)
     response = _names(task) | {"result": result.value}
     if task.enabled is False and result is StartResult.STARTED:
@@ -76,7 +75,7 @@ async def _start_task(call: ServiceCall) -> ServiceResponse:
 
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    task = _task(call, coordinator)
+    task = coordinator.find_task(call.data[ATTR_TASK])
     result = await coordinator.async_stop_task(task.name)
     return _names(task) | {"result": result.value}
 
@@ -108,20 +107,6 @@ def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
         call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
     return entry.runtime_data
-
-
-def _task(call: ServiceCall, coordinator: PlexButlerCoordinator) -> ButlerTask:
-    """Return the task that is meant, by its key or the server's name for it."""
-    wanted = call.data[ATTR_TASK]
-    tasks = coordinator.data.tasks
-    for name, task in tasks.items():
-        if wanted in (name, task_key(name)):
-            return task
-    raise ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key="task_not_listed",
-        translation_placeholders={"task": wanted, "server": coordinator.config_entry.title},
-    )
 
 
 def _names(task: ButlerTask) -> dict[str, Any]:

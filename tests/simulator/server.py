@@ -123,9 +123,18 @@ class SimulatedPlex:
         """All tokens that were ever good for anything here."""
         return self.auth.tokens
 
+    @property
+    def silent(self) -> bool:
+        """Whether connections are accepted and nothing is answered, for whatever reason."""
+        return self.faults.hang or self._stalled
+
     def claim(self) -> None:
         """Let an account claim the server: from now on it wants a token."""
         self.auth.claimed = True
+
+    def require_secure_connections(self) -> None:
+        """Drop plain http from now on."""
+        self._front.secure_required = True
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -194,7 +203,7 @@ class SimulatedPlex:
 
     async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:
         faults = self.faults
-        while faults.hang or self._stalled:
+        while self.silent:
             await asyncio.sleep(0.01)
         if faults.slow:
             await asyncio.sleep(faults.slow)
