@@ -1,0 +1,116 @@
+"""The one table of tasks, and everything that has to agree with it."""
+
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from custom_components.plex_butler import plex
+from custom_components.plex_butler.tasks import (
+    BY_NAME,
+    KNOWN_TASKS,
+    TASK_OF_ACTIVITY,
+    task_key,
+)
+from tests.simulator import SimulatedPlex
+
+INTEGRATION = Path(__file__).parents[1] / "custom_components/plex_butler"
+EN: dict[str, Any] = json.loads((INTEGRATION / "translations/en.json").read_text())
+ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
+KEYS = {task.key for task in KNOWN_TASKS}
+
+# Confirmed on a live server in 2026.
+ON_A_LIVE_SERVER = """
+AutomaticUpdates BackupDatabase ButlerTaskCleanSupplementalLogFiles ButlerTaskGenerateAdMarkers
+ButlerTaskGenerateCreditsMarkers ButlerTaskGenerateIntroMarkers ButlerTaskGenerateVoiceActivity
+CleanOldBundles CleanOldCacheFiles DeepMediaAnalysis GarbageCollectBlobs
+GarbageCollectLibraryMedia GenerateChapterThumbs GenerateMediaIndexFiles LoudnessAnalysis
+MusicAnalysis OptimizeDatabase ProcessAssets RefreshEpgGuides RefreshLibraries RefreshLocalMedia
+UpgradeMediaAnalysis
+"""
+# In the API description beside these.
+ONLY_DESCRIBED = "GenerateBlurHashes RefreshPeriodicMetadata"
+
+
+def test_every_task_that_was_ever_seen_or_described_is_known() -> None:
+    assert {*ON_A_LIVE_SERVER.split(), *ONLY_DESCRIBED.split()} <= BY_NAME.keys()
+
+
+def test_keys_names_and_activities_are_unambiguous() -> None:
+    assert len(BY_NAME) == len(KEYS) == len(KNOWN_TASKS)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", key) for key in KEYS)
+    mapped = [task.activity_type for task in KNOWN_TASKS if task.activity_type]
+    assert len(mapped) == len(set(mapped)) == len(TASK_OF_ACTIVITY)
+    ambiguous = {type_ for task in KNOWN_TASKS for type_ in task.ambiguous_types}
+    assert not ambiguous & set(mapped)
+
+
+def test_key_of_a_known_task_is_its_own_and_of_another_its_name() -> None:
+    assert task_key("ButlerTaskGenerateIntroMarkers") == "generate_intro_markers"
+    assert task_key("BrewCoffee") == "BrewCoffee"
+
+
+@pytest.mark.parametrize("platform", ["switch", "button"])
+def test_every_task_has_a_name_and_an_icon(platform: str) -> None:
+    others = {"switch": {"task"}, "button": {"task", "start_all", "stop_all"}}[platform]
+    assert EN["entity"][platform].keys() == KEYS | others
+    assert ICONS["entity"][platform].keys() == KEYS | others
+
+
+def test_drop_down_offers_every_task() -> None:
+    actions = yaml.safe_load((INTEGRATION / "services.yaml").read_text())
+    for action in ("start_task", "stop_task"):
+        select = actions[action]["fields"]["task"]["selector"]["select"]
+        assert set(select["options"]) == KEYS
+        assert select["custom_value"] is True
+    assert EN["selector"]["task"]["options"].keys() == KEYS
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "automatic_updates",
+        "clean_old_bundles",
+        "clean_old_cache_files",
+        "garbage_collect_blobs",
+        "garbage_collect_library_media",
+        "optimize_database",
+        "refresh_libraries",
+    ],
+)
+def test_text_of_a_task_that_can_do_harm_says_so(key: str) -> None:
+    text = EN["selector"]["task"]["options"][key]
+    name = EN["entity"]["switch"][key]["name"]
+    assert re.fullmatch(re.escape(name) + r" \(.{20,}\)", text)
+
+
+def test_every_error_of_a_server_has_its_text() -> None:
+    errors = [
+        error
+        for error in vars(plex).values()
+        if isinstance(error, type) and issubclass(error, plex.PlexError) and hasattr(error, "key")
+    ]
+    assert len(errors) >= 12
+    assert {error.key for error in errors} <= EN["exceptions"].keys()
+    not_on_the_form = {
+        "command_not_confirmed",
+        "invalid_task_name",
+        "other_server",
+        "task_not_found",
+    }
+    assert {error.key for error in errors} - not_on_the_form <= EN["config"]["error"].keys()
+
+
+async def test_simulator_knows_the_same_activities(socket_enabled: None) -> None:
+    async with SimulatedPlex() as server:
+        shown = {
+            name: profile.activity
+            for name, profile in server.butler.profiles.items()
+            if profile.activity
+        }
+    for name, type_ in shown.items():
+        known = BY_NAME[name]
+        assert type_ == known.activity_type or type_ in known.ambiguous_types
