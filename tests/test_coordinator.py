@@ -301,6 +301,21 @@ async def test_server_that_its_own_maintenance_holds_is_busy_and_not_gone(
     assert (state.state, state.attributes["busy"]) == (STATE_ON, False)
 
 
+async def test_start_that_freezes_the_server_before_it_answers(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    server.faults.hang = True
+    starting = house.hass.async_create_task(refusal(house, "start_task", task="optimize_database"))
+    await house.settled()
+    assert await starting == "command_not_confirmed"
+    assert house.state(server, SWITCH, OPTIMIZE).state == STATE_OFF
+    await house.passes(10, step=10)
+    assert house.state(server, SWITCH, OPTIMIZE).state == STATE_ON
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+    server.faults.hang = False
+
+
 async def test_server_that_is_silent_without_maintenance_is_gone(
     house: House, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:

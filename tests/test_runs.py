@@ -491,6 +491,40 @@ def test_unknown_tasks_live_by_their_grace() -> None:
     assert server.outcomes() == [("BrewCoffee", Outcome.END_NOT_SEEN)]
 
 
+def test_freeze_is_evidence_for_a_start_that_got_no_answer() -> None:
+    server = Server()
+    server.runs.start_unconfirmed(OPTIMIZE, server.now)
+    assert server.runs.frozen(server.now + seconds(29))
+    assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
+
+
+def test_freeze_that_nothing_of_ours_explains_is_an_outage() -> None:
+    server = Server()
+    server.runs.start_unconfirmed(OPTIMIZE, server.now)
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    assert not server.runs.frozen(server.now + seconds(30))
+    assert not server.running
+
+
+def test_freeze_in_the_middle_of_maintenance_is_the_maintenance() -> None:
+    server = Server()
+    server.runs.started("BrewCoffee", server.now)
+    assert server.runs.frozen(server.now)
+    server = Server(first=(BUSY,))
+    assert server.runs.frozen(server.now)
+
+
+def test_run_that_froze_the_server_ends_without_an_end_once_it_answers() -> None:
+    server = Server()
+    server.runs.started(OPTIMIZE, server.now)
+    server.now += seconds(3600)
+    assert server.runs.frozen(server.now)
+    server.polls(115, IDLE)
+    assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
+    server.poll(IDLE)
+    assert server.outcomes() == [(OPTIMIZE, Outcome.END_NOT_SEEN)]
+
+
 def test_outage_ends_every_run_without_an_end() -> None:
     server = Server(row_proven=True)
     server.poll(BUSY, item(INTRO_ITEM))

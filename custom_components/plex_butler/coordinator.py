@@ -170,7 +170,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if not self.data or not isinstance(err, PlexTimeoutError):
             return False
         # While it is held, its queue of connections may fill up too.
-        if self._busy_since is None and not (err.connected and self._runs.maintenance):
+        if not (err.connected or self._busy_since) or not self._runs.frozen(now):
             return False
         self._busy_since = self._busy_since or now
         return now - self._busy_since < BUSY_AT_MOST

@@ -169,6 +169,18 @@ class Runs:
         """Note that another version answers: what its row tells has to be seen anew."""
         self._row_proven = False
 
+    def frozen(self, now: datetime) -> bool:
+        """Note that the server takes connections and answers nothing; tell whether that is ours.
+
+        It is evidence for a task that freezes servers and that we started, confirmed or not.
+        """
+        for task, run in self._runs.items():
+            known = BY_NAME.get(task)
+            in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
+            if run.ours and in_time and known and known.freezes_server:
+                run.row_seen, run.confirmed = now, True
+        return self.maintenance
+
     def lost(self) -> None:
         """Note that the server stopped or restarted: whatever ran, its end was not seen."""
         for task in tuple(self._runs):
