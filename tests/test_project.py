@@ -118,7 +118,10 @@ def test_platforms_say_how_many_at_once(platform: Platform) -> None:
 @pytest.mark.parametrize(
     "path",
     sorted(
-        [*(INTEGRATION / "plex").glob("*.py"), INTEGRATION / "runs.py", INTEGRATION / "tasks.py"]
+        [
+            *(INTEGRATION / "plex").glob("*.py"),
+            *(INTEGRATION / f"{name}.py" for name in ("evidence", "models", "runs", "tasks")),
+        ]
     ),
     ids=lambda path: path.name,
 )

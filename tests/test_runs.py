@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
 
-from custom_components.plex_butler import runs as constants
+from custom_components.plex_butler.evidence import GRACE_ALREADY_RUNNING
 from custom_components.plex_butler.models import EndedRun, KnownBy, Outcome, Run
 from custom_components.plex_butler.plex import Activity
 from custom_components.plex_butler.runs import Runs
@@ -628,7 +628,7 @@ class Laws(RuleBasedStateMachine):
     def quiet_for_a_while(self) -> None:
         """Whatever ran: with nothing to show for it, it ends."""
         for _ in range(4):
-            self.now += constants.GRACE_ALREADY_RUNNING
+            self.now += GRACE_ALREADY_RUNNING
             self.runs.polled((), self.now)
         assert not self.runs.running
         assert not self.runs.unsettled

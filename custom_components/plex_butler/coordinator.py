@@ -25,6 +25,7 @@ from .const import (
     UNAUTHORIZED_FOR_REAUTH,
     UNREACHABLE_INTERVAL,
 )
+from .evidence import GRACE
 from .issues import async_clear_issues, async_report_not_owner
 from .models import EndedRun, Snapshot
 from .observations import Observations
@@ -43,7 +44,7 @@ from .plex import (
     TaskNotFoundError,
     UnauthorizedError,
 )
-from .runs import GRACE, Runs
+from .runs import Runs
 from .tasks import task_key
 
 FAILURES_OF_AN_OUTAGE: Final = 2

@@ -11,64 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from .evidence import GRACE, GRACE_ALREADY_RUNNING, STOPPING, Evidence, Item
 from .models import EndedRun, KnownBy, Outcome, Run
 from .plex import Activity
 from .tasks import BY_NAME, TASK_OF_ACTIVITY
 
-GRACE: Final = timedelta(seconds=30)
-"""How long a task that we started is believed without evidence."""
-GRACE_ALREADY_RUNNING: Final = timedelta(minutes=10)
-"""The same, where the server itself said that the task was already running."""
-GAP_ROW_BUSY: Final = timedelta(minutes=5)
-"""How long a run may show no item while the server's `butler` row is busy."""
-GAP_NO_ROW: Final = timedelta(minutes=2)
-"""The same where no busy row stands behind it."""
-GAP_POLLS: Final = 3
-"""How many polls without an item the end of a run needs besides."""
-STOPPING: Final = timedelta(minutes=2)
-"""How long after a stop the last items may still end before they count as a new run."""
-
-_ROW = "butler"
-_ROW_IDLE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """An activity that the server lists.
-
-    `butlers`: it began while Butler's row was busy. `denied`: the server said, while it was
-    listed, that the task of this type was not running.
-    """
-
-    type: str
-    butlers: bool
-    denied: bool = False
-
-
-@dataclass(slots=True)
-class _Evidence:
-    """What speaks for one run. `ours`: it began with, or was confirmed by, our own command.
-
-    `foreign` are the activities that were there before our command and so do not count for it.
-    """
-
-    since: datetime
-    start_known: bool
-    ours: bool = False
-    grace_until: datetime | None = None
-    confirmed: bool = True
-    known_by: KnownBy = KnownBy.ASSUMED
-    row_idle_at_command: bool = False
-    row_seen_busy: bool = False
-    foreign: frozenset[str] = frozenset()
-    item_seen: datetime | None = None
-    row_seen: datetime | None = None
-    polls_without: int = 0
-
-    @property
-    def last_seen(self) -> datetime | None:
-        """When something last spoke for this run: an item or, before the first one, the row."""
-        return self.item_seen or self.row_seen
+_ROW: Final = "butler"
+_ROW_IDLE: Final = 100
 
 
 @dataclass(slots=True)
@@ -79,10 +28,10 @@ class Runs:
     `ended` collects the runs that are over until `take_ended` is called.
     """
 
-    _runs: dict[str, _Evidence] = field(default_factory=dict)
+    _runs: dict[str, Evidence] = field(default_factory=dict)
     _ended: list[EndedRun] = field(default_factory=list)
     _stopping: dict[str, datetime] = field(default_factory=dict)
-    _listed: dict[str, _Item] = field(default_factory=dict)
+    _listed: dict[str, Item] = field(default_factory=dict)
     _polled: bool = False
     _row_proven: bool = False
     _row_busy: bool = False
@@ -197,7 +146,7 @@ class Runs:
         )
         self._row_proven |= self._row_busy
         self._listed = {
-            row.uuid: self._listed.get(row.uuid) or _Item(row.type, self._row_busy)
+            row.uuid: self._listed.get(row.uuid) or Item(row.type, self._row_busy)
             for row in rows
             if row.type != _ROW
         }
@@ -210,13 +159,19 @@ class Runs:
                 run.polls_without = 0
             else:
                 run.polls_without += 1
-                self._end_if_over(task, run, now)
+                outcome = run.outcome(
+                    now,
+                    row_busy=self._row_busy,
+                    row_idle=self._row_proven and not self._row_busy,
+                )
+                if outcome:
+                    self._end(task, outcome, run.last_seen)
 
     # --- conclusions
 
-    def _command(self, task: str, now: datetime, grace: timedelta) -> _Evidence:
+    def _command(self, task: str, now: datetime, grace: timedelta) -> Evidence:
         self._stopping.pop(task, None)
-        run = self._runs[task] = _Evidence(
+        run = self._runs[task] = Evidence(
             since=now,
             start_known=True,
             ours=True,
@@ -232,14 +187,14 @@ class Runs:
         for uuid, item in self._listed.items():
             for task, known_by in self._conclusions(uuid, item):
                 if (run := self._runs.get(task)) is None:
-                    run = self._runs[task] = _Evidence(since=now, start_known=self._polled)
+                    run = self._runs[task] = Evidence(since=now, start_known=self._polled)
                 run.item_seen, run.confirmed = now, True
                 if known_by is KnownBy.OBSERVED:
                     run.known_by = known_by
                 spoken_for.add(task)
         return spoken_for
 
-    def _conclusions(self, uuid: str, item: _Item) -> list[tuple[str, KnownBy]]:
+    def _conclusions(self, uuid: str, item: Item) -> list[tuple[str, KnownBy]]:
         """Return the tasks for which one item speaks, and how well."""
         if (known := TASK_OF_ACTIVITY.get(item.type)) is None:
             # Users cause these as well: they begin no run, and keep only one of ours.
@@ -273,23 +228,6 @@ class Runs:
                 run.row_seen, run.confirmed = now, True
                 spoken_for.add(task)
         return spoken_for
-
-    def _end_if_over(self, task: str, run: _Evidence, now: datetime) -> None:
-        """End a run for which nothing spoke in this poll, if the rules say that it is over."""
-        if self._row_proven and run.row_seen_busy and not self._row_busy:
-            seen = run.last_seen is not None
-            self._end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.last_seen)
-            return
-        if run.grace_until and now < run.grace_until:
-            return
-        if run.last_seen is None:
-            self._end(task, Outcome.END_NOT_SEEN, None)
-            return
-        gap = GAP_ROW_BUSY if self._row_busy else GAP_NO_ROW
-        if now - run.last_seen >= gap and run.polls_without >= GAP_POLLS:
-            # A row that others explain meanwhile tells nothing of this run's end.
-            seen = run.item_seen is not None
-            self._end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.item_seen)
 
     def _end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
         run = self._runs.pop(task)
