@@ -93,10 +93,14 @@ class House:
         What waits for a silent server is left to its time limit: the clock moves that far.
         """
         if any(server.silent for server in self.servers):
-            for _ in range(100):
-                await asyncio.sleep(0)
+            await self.sent()
             self._freezer.tick(timedelta(seconds=REQUEST_TIMEOUT + 1))
         await self.hass.async_block_till_done(wait_background_tasks=True)
+
+    async def sent(self) -> None:
+        """Wait until what is being asked has arrived; the answer may take its time."""
+        for _ in range(100):
+            await asyncio.sleep(0)
 
     async def passes(self, seconds: float, *, step: float = 5) -> None:
         """Let time pass, in steps that are not longer than the fastest polling."""

@@ -1,5 +1,6 @@
 """The config flow, as the frontend drives it, against a server on a real socket."""
 
+import re
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
@@ -74,6 +75,8 @@ async def test_user_adds_a_server(hass: HomeAssistant, server: SimulatedPlex) ->
         "http://{host}/web/index.html#!/settings/web/general",
         "http://somebody:secret@{host}/?X-Plex-Token=pasted-by-mistake",
         "{host}/web",
+        "{host}/library/metadata/1&X-Plex-Token=pasted-by-mistake",
+        "http://{host}/%3FX-Plex-Token=pasted-by-mistake",
     ],
 )
 async def test_addresses_as_people_type_them(
@@ -83,7 +86,7 @@ async def test_addresses_as_people_type_them(
     result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert URL(result["data"][CONF_URL]) == URL(server.url)
-    assert not {"secret", "pasted-by-mistake"} & set(str(server.requests).split("'"))
+    assert not re.search("secret|pasted-by-mistake", str(result) + str(server.requests))
 
 
 async def test_unclaimed_server_needs_no_token(hass: HomeAssistant, socket_enabled: None) -> None:
@@ -96,7 +99,14 @@ async def test_unclaimed_server_needs_no_token(hass: HomeAssistant, socket_enabl
         await hass.async_block_till_done()
 
 
-@pytest.mark.parametrize("pasted", [" {token}\n", "X-Plex-Token={token}"])
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        " {token}\n",
+        "X-Plex-Token={token}",
+        "https://nas:32400/library/metadata/1?checkFiles=1&X-Plex-Token={token}",
+    ],
+)
 async def test_token_is_freed_from_what_is_pasted_with_it(
     hass: HomeAssistant, server: SimulatedPlex, pasted: str
 ) -> None:
@@ -173,6 +183,9 @@ async def test_error_keeps_what_was_typed_and_can_be_mended(
         ("nas:99999", "nas:99999"),
         ("http://somebody:secret@na s/?X-Plex-Token=pasted", "http://na s/"),
         ("somebody:secret@na s#X-Plex-Token=pasted", "na s"),
+        ("X-Plex-Token=pasted", ""),
+        ("http://na s/library&x-plex-token=pasted", "http://na s/library"),
+        ("somebody:sec/ret@nas:x", "nas:x"),
     ],
 )
 async def test_what_is_no_address_is_said_without_asking_anybody(
@@ -313,3 +326,29 @@ async def test_reconfigure_that_fails_keeps_the_entry_and_can_be_mended(
     assert result["reason"] == "reconfigure_successful"
     await house.settled()
     assert dict(loaded.data) == before
+
+
+async def test_reauth_keeps_what_changed_meanwhile(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    result = await loaded.start_reauth_flow(hass)
+    data = {**loaded.data, CONF_VERIFY_SSL: False}
+    hass.config_entries.async_update_entry(loaded, data=data)
+    result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
+    assert result["reason"] == "reauth_successful"
+    assert dict(loaded.data) == data
+    await house.settled()
+
+
+async def test_reauth_recovers_from_a_dropped_connection(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    result = await loaded.start_reauth_flow(hass)
+    server.faults.empty_reply = True
+    result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
+    assert list(result["errors"] or ()) == ["base"]
+    server.faults.empty_reply = False
+    result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
+    assert result["reason"] == "reauth_successful"
+    assert loaded.data[CONF_URL] == server.url
+    await house.settled()

@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 import ssl
+from typing import Any
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -58,8 +59,9 @@ async def test_http_that_is_dropped_becomes_https_and_the_user_is_told(
         await hass.config_entries.async_unload(result["result"].entry_id)
 
 
-async def test_reconfigure_tells_of_https_too(
-    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def test_reauth_and_reconfigure_tell_of_https_too(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA, source: str
 ) -> None:
     async with SimulatedPlex(tls=certificate(trusted, "127.0.0.1")) as server:
         result = await submit(hass, await begin(hass), **typed(server))
@@ -67,13 +69,18 @@ async def test_reconfigure_tells_of_https_too(
         await hass.async_block_till_done()
         server.require_secure_connections()
         await server.restart()
+        again = source == SOURCE_REAUTH
         result = await hass.config_entries.flow.async_init(
-            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+            DOMAIN,
+            context={"source": source, "entry_id": entry.entry_id},
+            data={**entry.data} if again else None,
         )
-        result = await submit(hass, result, **{CONF_URL: server.url, CONF_VERIFY_SSL: True})
+        server_form: dict[str, Any] = {CONF_URL: server.url, CONF_VERIFY_SSL: True}
+        answer = {CONF_TOKEN: server.owner_token} | ({} if again else server_form)
+        result = await submit(hass, result, **answer)
         assert result["step_id"] == "https"
         result = await submit(hass, result)
-        assert result["reason"] == "reconfigure_successful"
+        assert result["reason"] == f"{source}_successful"
         assert entry.data[CONF_URL] == f"https://127.0.0.1:{server.port}"
         await hass.async_block_till_done()
         await hass.config_entries.async_unload(entry.entry_id)

@@ -3,15 +3,18 @@
 import logging
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.switch import DOMAIN as SWITCH
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import (
+    ATTR_ASSUMED_STATE,
     CONF_TOKEN,
+    EVENT_STATE_CHANGED,
     STATE_OFF,
     STATE_ON,
     STATE_UNAVAILABLE,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import (
     device_registry as dr,
@@ -19,7 +22,10 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House, entry_for
@@ -67,6 +73,7 @@ async def test_server_that_is_off_and_comes_back(
     await house.passes(60, step=30)
     assert connected(house, server) == STATE_ON
     assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+    await house.act(DOMAIN, "stop_all")
     assert [
         r.levelno for r in caplog.records if DOMAIN in r.name and r.levelno > logging.DEBUG
     ] == [logging.INFO]
@@ -84,17 +91,36 @@ async def test_runs_end_with_an_outage(house: House, server: SimulatedPlex) -> N
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_short_drop_does_not_end_a_run(house: House, server: SimulatedPlex) -> None:
-    await house.act(DOMAIN, "start_task", task="generate_intro_markers")
-    await house.passes(10)
-    started = house.hass.states.get(house.entity_id(server, SWITCH, INTROS))
-    assert started
+@pytest.mark.parametrize(("seconds", "state"), [(5, STATE_ON), (35, STATE_OFF)])
+async def test_one_lost_poll_ends_no_run_but_a_second_does(
+    house: House, server: SimulatedPlex, seconds: int, state: str
+) -> None:
+    server.butler.start("DeepMediaAnalysis")
+    answer = await house.act(DOMAIN, "start_task", True, task="deep_media_analysis")
+    assert answer["result"] == "already_running"
     await server.stop_listening()
-    await house.passes(5)
+    await house.passes(seconds)
     assert connected(house, server) == STATE_OFF
     await server.listen()
-    await house.passes(30, step=30)
-    assert house.state(server, SWITCH, INTROS).state == STATE_ON
+    await house.passes(35)
+    assert house.state(server, SWITCH, "task_DeepMediaAnalysis").state == state
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(("retry_after", "seconds"), [(None, 30), (120, 120), (86400, 300)])
+async def test_starting_server_is_left_alone_as_long_as_it_asks(
+    house: House, server: SimulatedPlex, retry_after: int | None, seconds: int
+) -> None:
+    server.faults.maintenance = True
+    server.faults.retry_after = retry_after
+    await house.passes(35)
+    assert connected(house, server) == STATE_OFF
+    assert await refusal(house) == "starting_up"
+    server.requests.clear()
+    await house.passes(seconds - 10)
+    assert not server.requests
+    await house.passes(10)
+    assert server.requests
 
 
 async def test_server_that_is_off_at_start(
@@ -305,15 +331,139 @@ async def test_start_that_freezes_the_server_before_it_answers(
     house: House, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:
     await house.set_up(entry, server)
-    server.faults.hang = True
-    starting = house.hass.async_create_task(refusal(house, "start_task", task="optimize_database"))
-    await house.settled()
-    assert await starting == "command_not_confirmed"
+    server.faults.drop_reply = True
+    assert await refusal(house, "start_task", task="optimize_database") == "command_not_confirmed"
     assert house.state(server, SWITCH, OPTIMIZE).state == STATE_OFF
+    server.faults.drop_reply = False
     await house.passes(10, step=10)
     assert house.state(server, SWITCH, OPTIMIZE).state == STATE_ON
     assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+
+
+async def test_start_on_a_silent_server_is_not_sent_at_all(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    server.faults.hang = True
+    starting = house.hass.async_create_task(refusal(house, "start_task", task="optimize_database"))
+    await house.settled()
+    assert await starting == "timed_out"
+    assert not [request for request in server.requests if request.method == "POST"]
     server.faults.hang = False
+
+
+async def test_command_that_crosses_a_failing_poll_hides_no_outage(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    server_id = house.entity_id(server, "binary_sensor", "server")
+    states: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == server_id and (state := event.data["new_state"]):
+            states.append(state.state)
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
+    server.faults.hang = True
+    stopping = hass.async_create_task(refusal(house, "stop_task", task="backup_database"))
+    await house.passes(30, step=15)
+    assert await stopping in ("command_not_confirmed", "timed_out")
+    await house.passes(30, step=15)
+    assert states == [STATE_OFF]
+    server.faults.hang = False
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_poll_that_a_command_crossed_is_asked_again(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    server.faults.slow = 1
+    freezer.tick(30)
+    async_fire_time_changed(hass)
+    await house.sent()
+    server.faults.slow = 0
+    await hass.services.async_call(DOMAIN, "stop_all", blocking=True)
+    server.requests.clear()
+    freezer.tick(2)
+    await house.settled()
+    assert [request.path for request in server.requests] == ["/activities"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_command_that_arrives_after_a_failed_poll_hides_no_outage(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    server.faults.slow = 8
+    stopping = hass.async_create_task(house.act(DOMAIN, "stop_all"))
+    await house.sent()
+    server.faults.slow = 0
+    server.faults.unauthorized = True
+    freezer.tick(5)
+    await hass.config_entries.async_entries(DOMAIN)[0].runtime_data.async_refresh()
+    assert connected(house, server) == STATE_OFF
+    server.faults.unauthorized = False
+    freezer.tick(4)
+    await house.settled()
+    assert stopping.done()
+    assert connected(house, server) == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_users_work_from_just_before_our_start_is_not_ours(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(20, step=20)
+    server.users.add_episode(seconds=600)
+    await house.act(DOMAIN, "start_task", task="generate_intro_markers")
+    server.butler.stop("ButlerTaskGenerateIntroMarkers")
+    await house.passes(10)
+    assert house.state(server, SWITCH, INTROS).attributes[ATTR_ASSUMED_STATE] is True
+    await house.passes(30)
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+
+
+async def test_single_drops_in_a_long_freeze_do_not_end_the_run(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task="optimize_database")
+    for _ in range(3):
+        await house.passes(60, step=30)
+        assert house.state(server, SWITCH, OPTIMIZE).state == STATE_ON
+        await server.stop_listening()
+        await house.passes(30, step=30)
+        assert connected(house, server) == STATE_OFF
+        await server.listen()
+        await house.passes(30, step=30)
+        assert house.state(server, SWITCH, OPTIMIZE).state == STATE_ON
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_blindness_ends_runs_as_an_outage_does(house: House, server: SimulatedPlex) -> None:
+    await house.act(DOMAIN, "start_task", task="generate_intro_markers")
+    await house.passes(10)
+    server.butler.stop("ButlerTaskGenerateIntroMarkers")
+    server.faults.unauthorized = True
+    await house.passes(330, step=30)
+    server.faults.unauthorized = False
+    await house.passes(30, step=30)
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+
+
+async def test_401_in_a_restart_after_another_one_asks_for_nothing(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.faults.unauthorized = True
+    await house.passes(30, step=30)
+    await server.stop_listening()
+    await house.passes(600, step=30)
+    await server.listen()
+    await house.passes(30, step=30)
+    assert reauths(hass, loaded) == 0
+    server.faults.unauthorized = False
+    await house.passes(30, step=30)
+    assert connected(house, server) == STATE_ON
 
 
 async def test_server_that_is_silent_without_maintenance_is_gone(

@@ -180,6 +180,16 @@ async def test_diagnostics_hold_what_helps_and_nothing_private(
     assert observations["activities_by_type"]["library.update.section"] >= 1
 
 
+async def test_diagnostics_of_a_server_that_was_never_reached(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, house: House, server: SimulatedPlex
+) -> None:
+    await server.stop_listening()
+    entry = await house.set_up(entry_for(server), server, ConfigEntryState.SETUP_RETRY)
+    diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert (diagnostics["state"], diagnostics["reason"]) == ("setup_retry", "cannot_connect")
+    assert server.owner_token not in json.dumps(diagnostics)
+
+
 async def test_system_health(hass: HomeAssistant, server: SimulatedPlex, house: House) -> None:
     assert await async_setup_component(hass, "system_health", {})
     await house.set_up(entry_for(server), server)

@@ -123,6 +123,23 @@ def test_already_running_prolongs_our_own_run() -> None:
     assert server.runs.running[BACKUP].started == NIGHT
 
 
+def test_servers_word_does_not_outlive_the_items_that_follow() -> None:
+    server = Server(first=())
+    server.runs.already_running(INTROS, server.now)
+    server.poll(item(INTRO_ITEM))
+    server.polls(120)
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+def test_servers_word_turns_a_likely_run_into_an_observed_one() -> None:
+    server = Server(first=())
+    server.poll(item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+    server.runs.already_running(INTROS, server.now)
+    server.poll(item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
 def test_unconfirmed_start_runs_only_with_evidence() -> None:
     server = Server()
     server.runs.start_unconfirmed(INTROS, server.now)
@@ -252,6 +269,16 @@ def test_ambiguous_item_from_before_our_start_does_not_keep_it() -> None:
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
 
 
+def test_ambiguous_item_does_not_outlive_the_row_that_was_busy_for_our_task() -> None:
+    server = Server()
+    server.runs.started(SCAN, server.now)
+    server.poll(BUSY, item(SCAN_ITEM))
+    last_seen = server.now
+    server.poll(IDLE, item(SCAN_ITEM, "2"))
+    ended = server.ended()
+    assert (ended.outcome, ended.ended) == (Outcome.FINISHED, last_seen)
+
+
 def test_busy_row_alone_is_maintenance_without_a_task() -> None:
     server = Server()
     server.poll(BUSY)
@@ -261,10 +288,11 @@ def test_busy_row_alone_is_maintenance_without_a_task() -> None:
     assert (server.runs.maintenance, server.runs.unsettled) == (False, False)
 
 
-def test_row_without_progress_says_nothing() -> None:
-    server = Server()
+@pytest.mark.parametrize(("first", "busy"), [(IDLE, False), (BUSY, True)])
+def test_row_without_progress_says_nothing_new(first: Activity, *, busy: bool) -> None:
+    server = Server(first=(first,))
     server.poll(Activity("row", "butler", None))
-    assert not server.runs.maintenance
+    assert server.runs.maintenance is busy
 
 
 def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
@@ -314,6 +342,49 @@ def test_row_that_others_explain_later_does_not_hold_our_run_for_ever() -> None:
     assert OPTIMIZE in server.running
     server.poll(BUSY, item(INTRO_ITEM))
     assert server.outcomes() == [(OPTIMIZE, Outcome.END_NOT_SEEN)]
+
+
+def test_row_that_was_explained_stays_so_in_the_pauses_between_items() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    for episode in range(10):
+        server.polls(30, BUSY, item(INTRO_ITEM, f"{episode}"))
+        server.polls(15, BUSY)
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+    server.poll(IDLE)
+    server.runs.take_ended()
+    server.runs.started(BACKUP, server.now)
+    server.polls(60, BUSY)
+    assert server.running == {BACKUP: KnownBy.ASSUMED}
+
+
+def test_row_does_not_tell_which_of_two_starts_it_is_busy_for() -> None:
+    server = Server()
+    server.runs.started(BACKUP, server.now)
+    server.runs.started(OPTIMIZE, server.now)
+    server.polls(30, BUSY)
+    assert sorted(server.outcomes()) == [
+        (BACKUP, Outcome.END_NOT_SEEN),
+        (OPTIMIZE, Outcome.END_NOT_SEEN),
+    ]
+    assert server.runs.maintenance
+
+
+def test_item_from_before_the_first_time_that_the_row_told_something_is_butlers() -> None:
+    server = Server()
+    server.poll(IDLE, item(INTRO_ITEM))
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_task_that_the_server_does_not_list_cannot_run() -> None:
+    server = Server(first=())
+    server.poll(item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    server.runs.tasks_listed([LOUDNESS])
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+    server.poll(item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    assert server.running == {LOUDNESS: KnownBy.ASSUMED}
 
 
 def test_row_still_idle_at_the_first_poll_ends_nothing() -> None:
@@ -449,6 +520,17 @@ def test_stop_all_ends_everything_and_its_last_items_too() -> None:
     ]
     server.poll(BUSY, item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
     assert not server.running
+
+
+def test_new_items_count_at_once_when_all_is_started_after_it_was_stopped() -> None:
+    server = Server(row_proven=True)
+    server.poll(BUSY, item(INTRO_ITEM), item(SCAN_ITEM, "9"))
+    server.runs.all_stopped(server.now)
+    server.runs.all_started()
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert not server.running
+    server.poll(BUSY, item(INTRO_ITEM, "2"))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ async def test_get_tasks(house: House, server: SimulatedPlex) -> None:
     answer = await house.act(DOMAIN, "get_tasks", respond=True)
     assert answer["maintenance"] is True
     assert [task["name"] for task in answer["tasks"]] == list(server.butler.tasks)
+    assert [t["known_by"] for t in answer["tasks"] if not t["running"]] == [None] * 21
     assert next(task for task in answer["tasks"] if task["name"] == "BackupDatabase") == BACKUP | {
         "title": "Backup Database",
         "description": (
@@ -73,6 +74,7 @@ async def test_get_tasks(house: House, server: SimulatedPlex) -> None:
         "schedule_randomized": False,
         "schedule_enabled": True,
         "running": True,
+        "known_by": "assumed",
     }
 
 

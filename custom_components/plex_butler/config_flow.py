@@ -38,6 +38,7 @@ from .plex import (
     UnauthorizedError,
     parse_address,
     plex_direct_address,
+    without_secrets,
 )
 
 HELP_URL: Final = (
@@ -46,6 +47,7 @@ HELP_URL: Final = (
 
 # What may stand in a header; an empty one is for servers that want none.
 _TOKEN_PATTERN: Final = re.compile(r"[!-~]*")
+_TOKEN_IN_ADDRESS: Final = re.compile(r"X-Plex-Token=([^&#\s]*)", re.IGNORECASE)
 _SHOWN: Final = (CONF_URL, CONF_VERIFY_SSL)
 
 _TOKEN = {
@@ -91,7 +93,6 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin to ask for a new token."""
-        self._data = dict(entry_data)
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
@@ -100,10 +101,11 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for a new token."""
         errors: dict[str, str] = {}
         if user_input is not None:
+            entry = self._get_reauth_entry()
             # Empty is an answer here: a server may no longer want a token.
-            self._data[CONF_TOKEN] = _token(user_input)
+            self._data = {**entry.data, CONF_TOKEN: _token(user_input)}
             if not (errors := await self._async_errors()):
-                return await self._async_finish()
+                return await self._async_tell_and_finish(entry.data[CONF_URL])
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=TOKEN_SCHEMA,
@@ -118,7 +120,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         suggested = self._data
         if user_input is not None:
-            suggested = {**user_input, CONF_URL: _without_secrets(user_input[CONF_URL])}
+            suggested = {**user_input, CONF_URL: without_secrets(user_input[CONF_URL])}
             self._data[CONF_VERIFY_SSL] = user_input[CONF_VERIFY_SSL]
             # Empty means "as it was": there is no way to show a stored token, nor a wish to.
             self._data[CONF_TOKEN] = _token(user_input) or self._stored_token
@@ -129,9 +131,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             else:
                 self._data[CONF_URL] = address
                 if not (errors := await self._async_errors()):
-                    if self._data[CONF_URL] != address:
-                        return await self.async_step_https()
-                    return await self._async_finish()
+                    return await self._async_tell_and_finish(address)
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(
@@ -150,6 +150,12 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=vol.Schema({}),
             description_placeholders={"address": self._data[CONF_URL]},
         )
+
+    async def _async_tell_and_finish(self, address: str) -> ConfigFlowResult:
+        """Keep what was checked, but tell first if it is another address than was asked for."""
+        if self._data[CONF_URL] != address:
+            return await self.async_step_https()
+        return await self._async_finish()
 
     async def _async_finish(self) -> ConfigFlowResult:
         """Keep what was checked."""
@@ -254,11 +260,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 def _token(user_input: Mapping[str, Any]) -> str:
-    """Return the token, freed from what is pasted with it; empty for none."""
+    """Return the token, also out of an address that was pasted in its place; empty for none."""
     typed: str = user_input.get(CONF_TOKEN, "")
-    return typed.strip().removeprefix("X-Plex-Token=")
-
-
-def _without_secrets(typed: str) -> str:
-    """Return what was typed as an address, without user info, query and fragment."""
-    return re.sub(r"(?<=//)[^/@]*@|^[^/@]*@|[?#].*", "", typed.strip())
+    found = _TOKEN_IN_ADDRESS.search(typed)
+    return found[1] if found else typed.strip()

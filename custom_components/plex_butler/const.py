@@ -19,6 +19,8 @@ ACTIVITIES_INTERVAL_ACTIVE: Final = timedelta(seconds=5)
 ACTIVITIES_INTERVAL_IDLE: Final = timedelta(seconds=30)
 TASKS_INTERVAL: Final = timedelta(minutes=5)
 UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+# However long a server or a proxy asks to be left alone.
+LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
 
 # A single 401 may be a server that starts or a name it does not know: it counts when it stays.
 UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)

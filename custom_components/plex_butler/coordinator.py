@@ -21,6 +21,7 @@ from .const import (
     BUSY_AT_MOST,
     DOMAIN,
     LOGGER,
+    LONGEST_RETRY_AFTER,
     TASKS_INTERVAL,
     UNAUTHORIZED_FOR_REAUTH,
     UNREACHABLE_INTERVAL,
@@ -47,7 +48,8 @@ from .plex import (
 from .runs import Runs
 from .tasks import task_key
 
-FAILURES_OF_AN_OUTAGE: Final = 2
+LOST_POLLS: Final = 2
+BLIND_POLLS: Final = 10
 OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
@@ -104,7 +106,17 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._take_server(await self._client.server())
             self._tasks = {task.name: task for task in await self._client.tasks()}
             self._tasks_read = now
-        activities = await self._client.activities()
+            self._runs.tasks_listed(self._tasks)
+            async_clear_issues(self.hass, self.config_entry)
+        await self._poll_activities()
+
+    async def _poll_activities(self) -> None:
+        """Read what the server works on, once more if a command crossed the answer."""
+        while True:
+            commanded = self._commanded
+            activities = await self._client.activities()
+            if commanded == self._commanded:
+                break
         self.observations.polled(activities)
         self._runs.polled(activities or (), dt_util.utcnow())
 
@@ -125,12 +137,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             )
 
     def _poll_succeeded(self, now: datetime) -> None:
-        self._failures = 0
-        self._busy_since = None
-        if self._unauthorized_since or not self.data:
-            self._unauthorized_since = None
+        if self._failures or self._unauthorized_since or not self.data:
             self._close_reauth()
-        async_clear_issues(self.hass, self.config_entry)
+        self._failures = 0
+        self._busy_since = self._unauthorized_since = None
         self._set_pace(now)
 
     def _set_pace(self, now: datetime) -> None:
@@ -151,19 +161,23 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     def _poll_failed(self, err: PlexError, now: datetime) -> Snapshot:
         """Say what a failed poll means: a busy server, a refused token, or an outage."""
-        self.observations.failures[err.key] += 1
         self.update_interval = UNREACHABLE_INTERVAL
         if self._is_busy(err, now):
+            self._failures = 0
+            self.observations.failures["busy"] += 1
             return self._snapshot(busy=True)
         self._failures += 1
         self._tasks_read = None
-        if self._failures >= FAILURES_OF_AN_OUTAGE and isinstance(err, OUTAGES):
+        # Blindness for a while is no better than an outage, only slower to tell.
+        if self._failures >= (LOST_POLLS if isinstance(err, OUTAGES) else BLIND_POLLS):
             self._runs.lost()
-        if not self.data and isinstance(err, UnauthorizedError):
+        if not isinstance(err, UnauthorizedError):
+            self._unauthorized_since = None
+        elif not self.data:
             raise self._translated(ConfigEntryAuthFailed, err) from err
         failure = self._translated(UpdateFailed, err)
-        if isinstance(err, StartingUpError):
-            failure.retry_after = err.retry_after or UNREACHABLE_INTERVAL.total_seconds()
+        if isinstance(err, StartingUpError) and err.retry_after:
+            failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
 
     def _is_busy(self, err: PlexError, now: datetime) -> bool:
@@ -183,8 +197,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
         Raises ServiceValidationError; nothing is sent to find out.
         """
+        if task := self._tasks.get(wanted):
+            return task
         for name, task in self._tasks.items():
-            if wanted in (name, task_key(name)):
+            if wanted == task_key(name):
                 return task
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -194,6 +210,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_start_task(self, name: str) -> StartResult:
         """Start a task by the server's own name. Raises HomeAssistantError."""
+        self.find_task(name)
+        # What is there just before our start is not of its doing.
+        await self._call(self._poll_activities)
         try:
             result = await self._command("start_task", name, self._client.start_task)
         except HomeAssistantError as err:
@@ -225,6 +244,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """
         await self._call(self._client.start_all)
         self.observations.answered("start_all", "accepted")
+        self._runs.all_started()
         self._publish()
 
     async def async_stop_all(self) -> None:
@@ -273,7 +293,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what a command changed, and look soon for what it brings about."""
         self._commanded = dt_util.utcnow()
         self._set_pace(self._commanded)
-        self.async_set_updated_data(self._snapshot())
+        # Where a poll has failed meanwhile, that is still what there is to show.
+        if self.last_update_success:
+            self.async_set_updated_data(self._snapshot(busy=self.data.busy))
 
     # --- errors
 
@@ -282,6 +304,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
         The only place that does. A key of the errors is a key of the translations.
         """
+        self.observations.failures[err.key] += 1
         if isinstance(err, UnauthorizedError):
             self._note_unauthorized(dt_util.utcnow())
         elif isinstance(err, NotOwnerError):

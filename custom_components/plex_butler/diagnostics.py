@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
@@ -20,15 +21,21 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: PlexButlerConfigEntry
 ) -> dict[str, Any]:
     """Return types, counts and times; no name of the owner's, no address, no token."""
-    coordinator = entry.runtime_data
-    snapshot = coordinator.data
     url = URL(entry.data[CONF_URL])
-    return {
-        "entry": async_redact_data(dict(entry.data), TO_REDACT)
-        | {
+    about_entry = {
+        "entry": {
+            **async_redact_data(entry.data, TO_REDACT),
             CONF_URL: f"{url.scheme}://{REDACTED}:{url.port}",
             "has_token": bool(entry.data[CONF_TOKEN]),
         },
+        "state": entry.state.value,
+        "reason": entry.error_reason_translation_key,
+    }
+    if entry.state is not ConfigEntryState.LOADED:
+        return about_entry
+    coordinator = entry.runtime_data
+    snapshot = coordinator.data
+    return about_entry | {
         "server": {
             "version": snapshot.server.version,
             "platform": snapshot.server.platform,

@@ -35,6 +35,8 @@ class Runs:
     _polled: bool = False
     _row_proven: bool = False
     _row_busy: bool = False
+    _row_explained: bool = False
+    _tasks: frozenset[str] | None = None
 
     @property
     def running(self) -> dict[str, Run]:
@@ -82,6 +84,7 @@ class Runs:
             run.foreign = frozenset()
         elif not run.confirmed:
             run.confirmed, run.start_known = True, False
+        run.ours = True
         run.grace_until = now + GRACE_ALREADY_RUNNING
 
     def start_unconfirmed(self, task: str, now: datetime) -> None:
@@ -107,12 +110,26 @@ class Runs:
             if known and item.type == known.activity_type:
                 self._listed[uuid] = replace(item, denied=True)
 
+    def all_started(self) -> None:
+        """Note that the server took our order to start whatever is due: new items count at once."""
+        for uuid, item in self._listed.items():
+            known = TASK_OF_ACTIVITY.get(item.type)
+            if known and known.name in self._stopping:
+                self._listed[uuid] = replace(item, denied=True)
+        self._stopping.clear()
+
     def all_stopped(self, now: datetime) -> None:
         """Note that the server stopped everything and dropped its queue."""
         for task in {*self._runs, *(known.name for known in TASK_OF_ACTIVITY.values())}:
             self.stopped(task, now)
 
     # --- what the server shows by itself
+
+    def tasks_listed(self, tasks: Iterable[str]) -> None:
+        """Note which tasks the server has: no other one can run."""
+        self._tasks = frozenset(tasks)
+        for task in self._runs.keys() - self._tasks:
+            self._end(task, Outcome.END_NOT_SEEN, None)
 
     def server_updated(self) -> None:
         """Note that another version answers: what its row tells has to be seen anew."""
@@ -135,16 +152,18 @@ class Runs:
         for task in tuple(self._runs):
             self._end(task, Outcome.END_NOT_SEEN, None)
         self._listed.clear()
-        self._row_busy = self._polled = False
+        self._row_busy = self._row_explained = self._polled = False
 
     def polled(self, activities: Iterable[Activity], now: datetime) -> None:
         """Take in what `/activities` lists: the only place where runs begin and end unasked."""
         rows = tuple(activities)
-        self._row_busy = any(
-            row.type == _ROW and row.progress is not None and row.progress < _ROW_IDLE
-            for row in rows
-        )
-        self._row_proven |= self._row_busy
+        told = [row.progress for row in rows if row.type == _ROW]
+        if not told or set(told) != {None}:
+            self._row_busy = any(p is not None and p < _ROW_IDLE for p in told)
+        if self._row_busy and not self._row_proven:
+            # Until now the row told nothing, so it said nothing against these either.
+            self._row_proven = True
+            self._listed = {u: replace(item, butlers=True) for u, item in self._listed.items()}
         self._listed = {
             row.uuid: self._listed.get(row.uuid) or Item(row.type, self._row_busy)
             for row in rows
@@ -188,7 +207,8 @@ class Runs:
             for task, known_by in self._conclusions(uuid, item):
                 if (run := self._runs.get(task)) is None:
                     run = self._runs[task] = Evidence(since=now, start_known=self._polled)
-                run.item_seen, run.confirmed = now, True
+                # From here on the items tell: no word of the server's outlives them.
+                run.item_seen, run.confirmed, run.grace_until = now, True, None
                 if known_by is KnownBy.OBSERVED:
                     run.known_by = known_by
                 spoken_for.add(task)
@@ -205,9 +225,12 @@ class Runs:
                 and uuid not in run.foreign
                 and (ours := BY_NAME.get(task))
                 and item.type in ours.ambiguous_types
+                and (self._row_busy or not (self._row_proven and run.row_seen_busy))
             ]
         task, run = known.name, self._runs.get(known.name)
         if task in self._stopping or item.denied:
+            return []
+        if self._tasks is not None and task not in self._tasks:
             return []
         if run and run.ours:
             return [] if uuid in run.foreign else [(task, KnownBy.OBSERVED)]
@@ -217,17 +240,25 @@ class Runs:
 
     def _evidence_of_row(self, now: datetime) -> set[str]:
         """Take a row that became busy after our command, unexplained, as evidence for it."""
-        explained = any(
-            run.known_by is KnownBy.OBSERVED and run.item_seen == now for run in self._runs.values()
+        self._row_explained = self._row_busy and (
+            self._row_explained
+            or any(
+                run.known_by is KnownBy.OBSERVED and run.item_seen == now
+                for run in self._runs.values()
+            )
         )
-        if explained or not self._row_busy:
+        if self._row_explained or not self._row_busy:
             return set()
-        spoken_for = set()
-        for task, run in self._runs.items():
-            if run.row_idle_at_command and run.item_seen is None:
-                run.row_seen, run.confirmed = now, True
-                spoken_for.add(task)
-        return spoken_for
+        waiting = [
+            task
+            for task, run in self._runs.items()
+            if run.row_idle_at_command and run.item_seen is None
+        ]
+        if len(waiting) != 1:
+            return set()  # of several, the row does not tell which
+        run = self._runs[waiting[0]]
+        run.row_seen, run.confirmed = now, True
+        return set(waiting)
 
     def _end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
         run = self._runs.pop(task)

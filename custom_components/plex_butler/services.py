@@ -95,6 +95,7 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
                 "schedule_randomized": task.schedule_randomized,
                 "schedule_enabled": task.enabled,
                 "running": name in snapshot.running,
+                "known_by": run.known_by.value if (run := snapshot.running.get(name)) else None,
             }
             for name, task in snapshot.tasks.items()
         ],

@@ -3,7 +3,7 @@
 Knows aiohttp and the standard library, and nothing of Home Assistant.
 """
 
-from .address import ParsedAddress, parse_address, plex_direct_address
+from .address import ParsedAddress, parse_address, plex_direct_address, without_secrets
 from .client import REQUEST_TIMEOUT, PlexClient
 from .errors import (
     CannotConnectError,
@@ -49,4 +49,5 @@ __all__ = [
     "parse_address",
     "plex_direct_address",
     "refuse_redirects",
+    "without_secrets",
 ]

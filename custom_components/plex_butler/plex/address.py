@@ -22,6 +22,9 @@ _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # Where a copied address leaves what a proxy may have in front: the web app's page, or a link of
 # the server's own, which is where people find their token.
 _OWN_PATHS: Final = frozenset({"web", ":", "activities", "butler", "identity", "library"})
+# A token is pasted behind an address in every form that a browser or a log shows.
+_SECRETS: Final = re.compile(r"[?#]|%3f|[&;]?X-Plex-Token", re.IGNORECASE)
+_USER_INFO: Final = re.compile(r"^((?:\w+:)?//)?.*@")
 _PLEX_DIRECT: Final = re.compile(r"\*(\.[0-9a-z]+\.plex\.direct)")
 
 
@@ -58,6 +61,11 @@ def parse_address(text: str) -> ParsedAddress:
     raise ValueError("This is not the address of a server")
 
 
+def without_secrets(text: str) -> str:
+    """Return what was typed without user info, query and fragment, be it an address or not."""
+    return _USER_INFO.sub(r"\1", _SECRETS.split(text.strip(), maxsplit=1)[0])
+
+
 async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
     """Ask the certificate behind an https address for the address that it is made out to.
 
@@ -87,7 +95,7 @@ async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
 def _parse(text: str) -> ParsedAddress:
     match = _SCHEME.match(text)
     scheme = match[1].lower() if match and match[1] else None
-    rest = re.split(r"[?#]", text[match.end() if match else 0 :], maxsplit=1)[0]
+    rest = _SECRETS.split(text[match.end() if match else 0 :], maxsplit=1)[0]
     authority, *segments = rest.split("/")
     # A user's password may hold a slash: then a part of it would stand in the path.
     if scheme not in (None, "http", "https") or "\\" in rest or "@" in "".join(segments):
