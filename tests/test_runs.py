@@ -269,6 +269,13 @@ def test_ambiguous_item_from_before_our_start_does_not_keep_it() -> None:
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
 
 
+def test_ambiguous_item_keeps_our_task_beside_a_row_that_was_idle_all_along() -> None:
+    server = Server(row_proven=True)
+    server.runs.started(SCAN, server.now)
+    server.polls(60, IDLE, item(SCAN_ITEM))
+    assert server.running == {SCAN: KnownBy.ASSUMED}
+
+
 def test_ambiguous_item_does_not_outlive_the_row_that_was_busy_for_our_task() -> None:
     server = Server()
     server.runs.started(SCAN, server.now)
