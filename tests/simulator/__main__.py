@@ -13,6 +13,7 @@ from aiohttp import web
 
 from .control import Control
 from .faults import Faults
+from .front import SHUTDOWN
 from .server import SimulatedPlex
 from .tasks import demo_profiles
 
@@ -31,6 +32,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--token", help="the owner's token; default: a random one")
     parser.add_argument("--unclaimed", action="store_true", help="belongs to no account")
     parser.add_argument("--speed", type=float, default=1, help="how fast its time passes")
+    parser.add_argument(
+        "--now",
+        type=datetime.fromisoformat,
+        help="its time at the start, which decides what is due; default: this machine's",
+    )
     parser.add_argument("--nightly", action="store_true", help="has a schedule at night")
     parser.add_argument("--users", action="store_true", help="somebody uses it all the time")
     parser.add_argument("--profile", choices=["default", "demo"], default="default")
@@ -43,11 +49,11 @@ def _arguments() -> argparse.Namespace:
 
 def _fault(text: str) -> tuple[str, Any]:
     """Read a fault: a bare name switches it on, a value is JSON or a text."""
-    name, _, value = text.partition("=")
+    name, has_value, value = text.partition("=")
     if name not in {field.name for field in fields(Faults)}:
         raise argparse.ArgumentTypeError(f"there is no fault {name}")
     try:
-        return name, json.loads(value or "true")
+        return name, json.loads(value) if has_value else True
     except ValueError:
         return name, value
 
@@ -63,11 +69,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
         claimed=not arguments.unclaimed,
         faults=Faults(**dict(arguments.fault)),
         profiles=demo_profiles() if arguments.profile == "demo" else None,
-        start=datetime.now(),
+        start=arguments.now or datetime.now(),
         speed=arguments.speed,
         nightly=arguments.nightly,
     ) as server:
-        runner = web.AppRunner(Control(server).app(), access_log=None, shutdown_timeout=0)
+        runner = web.AppRunner(Control(server).app(), access_log=None, shutdown_timeout=SHUTDOWN)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", arguments.control_port).start()
         ready = {

@@ -3,14 +3,33 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import random
-from typing import Any
+from typing import Any, Final
 import uuid
 
 from .faults import Faults
 
 type Publish = Callable[[str, str, list[dict[str, Any]]], None]
 
-ROW = "butler"
+ROW: Final = "butler"
+"""The type of Butler's own row."""
+
+_TITLES: Final = {
+    "library.refresh.items": "Refreshing",
+    "library.update.section": "Scanning Movies",
+    "media.generate.credits": "Detecting Credits",
+    "media.generate.intros": "Detecting intros",
+    "media.generate.loudness": "Generating loudness data",
+    "provider.epg.load": "Refreshing EPG",
+    "provider.subscriptions.process": "Processing subscriptions",
+}
+"""The titles that were seen; nobody has published the others."""
+_CONTEXTS: Final = {
+    "library.refresh.items": {"key": "/library/metadata/8201"},
+    "library.update.section": {"librarySectionID": "12"},
+}
+"""The types that were seen with a Context."""
+_INDETERMINATE: Final = frozenset({"media.generate.credits"})
+"""The types that were seen with a progress of -1."""
 
 
 @dataclass(slots=True)
@@ -25,7 +44,7 @@ class Activity:
     cancellable: bool = False
     context: dict[str, str] = field(default_factory=dict)
 
-    def as_dict(self, *, context: bool = True) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return its row, as seen on 1.43."""
         row: dict[str, Any] = {
             "uuid": self.uuid,
@@ -36,9 +55,7 @@ class Activity:
             "subtitle": self.subtitle,
             "progress": self.progress,
         }
-        if self.context and context:
-            row["Context"] = self.context
-        return row
+        return row | ({"Context": self.context} if self.context else {})
 
 
 class Activities:
@@ -51,29 +68,33 @@ class Activities:
         self._random = random.Random(seed)
         self._listed: dict[str, Activity] = {}
         self._row = Activity(self._uuid(), ROW, "Butler", "", 100)
-        self._working = False
+        self._share: int | None = None
 
-    def begin(
-        self,
-        type_: str,
-        title: str,
-        subtitle: str,
-        *,
-        cancellable: bool = False,
-        context: dict[str, str] | None = None,
-    ) -> Activity:
+    def begin(self, type_: str, subtitle: str, *, cancellable: bool = False) -> Activity:
         """List a new one. Its Context is missing in the frame that tells so, as was seen."""
         activity = Activity(
-            self._uuid(), type_, title, subtitle, cancellable=cancellable, context=context or {}
+            self._uuid(),
+            type_,
+            _TITLES.get(type_, "Working"),
+            subtitle,
+            -1 if type_ in _INDETERMINATE else 0,
+            cancellable,
+            _CONTEXTS.get(type_, {}),
         )
         self._listed[activity.uuid] = activity
         self._tell("started", activity, context=False)
         return activity
 
-    def progress(self, activity: Activity, progress: int) -> None:
-        """Show how far one has got; after its end nothing is shown any more."""
-        if activity.uuid in self._listed:
-            activity.progress = progress
+    def is_listed(self, activity: Activity) -> bool:
+        """Tell whether one has not ended yet."""
+        return activity.uuid in self._listed
+
+    def progress(self, activity: Activity, progress: int, subtitle: str | None = None) -> None:
+        """Show how far one has got, and what with; after its end nothing is shown any more."""
+        if self.is_listed(activity):
+            activity.subtitle = activity.subtitle if subtitle is None else subtitle
+            if activity.progress >= 0:
+                activity.progress = progress
             self._tell("updated", activity)
 
     def end(self, activity: Activity, progress: int | None = 100) -> None:
@@ -86,35 +107,33 @@ class Activities:
         """Answer to `DELETE /activities/{uuid}` with a status (OpenAPI)."""
         activity = self._listed.get(uuid_)
         if activity is None:
-            return 404
+            return 400 if self._is_row_listed and uuid_ == self._row.uuid else 404
         if not activity.cancellable:
             return 400
         self.end(activity, None)
         return 200
 
-    def work(self, progress: int | None) -> None:
-        """Show in Butler's row that Butler works, and how far it has got, or that it rests."""
-        if self._faults.no_row or self._faults.row_always_100:
+    def work(self, share: int | None) -> None:
+        """Show in Butler's row that Butler works, and what share is done; None: it rests."""
+        began, ended = self._share is None, share is None
+        if began and ended:
             return
-        began, self._working = not self._working, progress is not None
-        if self._faults.row_per_run and began and self._working:
+        self._share = share
+        if self._faults.row_per_run and began:
             self._row = Activity(self._uuid(), ROW, "Butler", "")
-        shown = 100 if progress is None else -1 if self._faults.row_indeterminate else progress
-        if shown != self._row.progress:
-            self._row.progress = shown
-            permanent = self._working or not self._faults.row_per_run
-            self._tell("updated" if permanent else "ended", self._row)
+        before, self._row.progress = self._row.progress, self._row_progress
+        if self._faults.no_row:
+            return
+        if self._faults.row_per_run and (began or ended):
+            self._tell("started" if began else "ended", self._row)
+        elif self._row.progress != before:
+            self._tell("updated", self._row)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the list, Butler's row last."""
-        listed = list(self._listed.values())
-        hidden = self._faults.no_row or (self._faults.row_per_run and not self._working)
-        rows = [a.as_dict() for a in (listed if hidden else [*listed, self._row])]
-        for row in rows:
-            if self._faults.numeric_uuids:
-                row["uuid"] = int(row["uuid"][:8], 16)
-            if self._faults.no_context:
-                row.pop("Context", None)
+        self._row.progress = self._row_progress
+        listed = [*self._listed.values(), *([self._row] if self._is_row_listed else [])]
+        rows = [self._quirky(activity.as_dict()) for activity in listed]
         if self._faults.malformed_rows:
             return [{"title": "no uuid"}, {"uuid": None, "type": 7}, *rows]
         return rows
@@ -123,15 +142,35 @@ class Activities:
         """Forget everything: the server restarts, and nobody is told."""
         self._listed.clear()
         self._row = Activity(self._row.uuid, ROW, "Butler", "", 100)
-        self._working = False
+        self._share = None
+
+    @property
+    def _is_row_listed(self) -> bool:
+        faults = self._faults
+        return not faults.no_row and not (faults.row_per_run and self._share is None)
+
+    @property
+    def _row_progress(self) -> int:
+        if self._share is None or self._faults.row_always_100:
+            return 100
+        return -1 if self._faults.row_indeterminate else self._share
 
     def _tell(self, event: str, activity: Activity, *, context: bool = True) -> None:
-        row = activity.as_dict(context=context)
+        row = self._quirky(activity.as_dict())
+        if not context:
+            row.pop("Context", None)
         self._publish(
             "activity",
             "ActivityNotification",
-            [{"event": event, "uuid": activity.uuid, "Activity": row}],
+            [{"event": event, "uuid": row["uuid"], "Activity": row}],
         )
+
+    def _quirky(self, row: dict[str, Any]) -> dict[str, Any]:
+        if self._faults.numeric_uuids:
+            row["uuid"] = int(row["uuid"][:8], 16)
+        if self._faults.no_context:
+            row.pop("Context", None)
+        return row
 
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from . import wire
-from .answers import html, refusal
+from .answers import page, refusal
+from .auth import Access
+from .tasks import UNKNOWN_TASK
 
 if TYPE_CHECKING:
     from .server import SimulatedPlex
@@ -25,26 +29,28 @@ class Api:
         """Initialize for one server."""
         self._server = server
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
-        path = request.rel_url.raw_path
-        faults = self._server.faults
-        if (faults.no_activities and path.startswith("/activities")) or (
-            faults.no_butler and path.startswith("/butler")
+    async def answer(self, request: web.Request, access: Access) -> web.StreamResponse:
+        """Answer one request of somebody who may ask this."""
+        path, faults = _path(request), self._server.faults
+        if (faults.no_activities and _is_in(path, "/activities")) or (
+            faults.no_butler and _is_in(path, "/butler")
         ):
             return refusal(_NOT_FOUND)
-        if request.method == "GET" and (answer := self._read(request, path)):
-            return await answer
-        if path.startswith("/:/prefs"):
-            return await self._preferences(request, request.method, path)
+        if request.method in ("GET", "HEAD"):
+            answer = self._read(request, path, access)
+            return await answer if answer else refusal(_NOT_FOUND)
+        if request.method == "OPTIONS":
+            return page(b"", 200)
+        if request.method == "PUT" and path == "/:/prefs":
+            return self._put(request)
         if request.method == "DELETE" and path.startswith(_ACTIVITIES):
             return self._status(self._server.activities.cancel(path.removeprefix(_ACTIVITIES)))
-        if request.method in ("POST", "DELETE") and path.startswith("/butler"):
+        if request.method in ("POST", "DELETE") and _is_in(path, "/butler"):
             return self._command(request.method, path)
         return refusal(_NOT_FOUND)
 
     def _read(
-        self, request: web.Request, path: str
+        self, request: web.Request, path: str, access: Access
     ) -> Coroutine[Any, Any, web.StreamResponse] | None:
         """Answer a GET, if there is something to get."""
         server = self._server
@@ -52,22 +58,30 @@ class Api:
             case "/identity":
                 return self._container(request, "MediaContainer", self._identity)
             case "/":
-                return self._container(request, "MediaContainer", self._root)
+                return self._container(request, "MediaContainer", self._root(access))
             case "/butler":
                 return self._tasks(request)
             case "/activities":
-                rows = server.activities.rows()
+                # All of them are the owner's; others see only their own (OpenAPI).
+                rows = server.activities.rows() if access is Access.OWNER else []
                 container = {"size": len(rows)} | ({"Activity": rows} if rows else {})
                 return self._container(request, "MediaContainer", container)
+            case "/:/prefs":
+                return self._settings(request, list(server.preferences.rows()))
+            case "/:/prefs/get":
+                with suppress(KeyError):
+                    row = server.preferences.row(request.query.get("id", ""))
+                    return self._settings(request, [row])
             case "/:/eventsource/notifications":
-                return server.notifications.event_source(request)
+                return server.notifications.event_source(request, access)
             case stream if stream in _STREAMS and not server.faults.no_websocket:
-                return server.notifications.websocket(request)
+                return server.notifications.websocket(request, access)
         return None
 
     def _command(self, method: str, path: str) -> web.Response:
-        """Start or stop; a path that is nothing but slashes or dots is the Butler as a whole."""
+        """Start or stop; a path without a name is the Butler as a whole."""
         butler = self._server.butler
+        self._reveal()
         name = unquote(path.removeprefix("/butler").strip("/"))
         if name in ("", ".") and method == "POST":
             butler.start_all()
@@ -82,7 +96,7 @@ class Api:
         if status >= 400:
             return refusal({400: "400 Bad Request"}.get(status, _NOT_FOUND))
         body = b"<html><body></body></html>" if self._server.faults.html_after_command else b""
-        return html(body, status)
+        return page(body, status)
 
     @property
     def _identity(self) -> dict[str, Any]:
@@ -97,15 +111,16 @@ class Api:
             "version": server.version,
         }
 
-    @property
-    def _root(self) -> dict[str, Any]:
+    def _root(self, access: Access) -> dict[str, Any]:
         server = self._server
-        directories = ("activities", "butler", "library", "status", "transcode")
+        directories = ["activities", "butler", "library", "transcode", "updater"]
+        if access is not Access.OWNER:
+            directories.remove("butler")
         return {
             "size": len(directories),
             "backgroundProcessing": True,
             "eventStream": True,
-            "friendlyName": server.friendly_name,
+            "friendlyName": server.preferences.values["FriendlyName"] or server.friendly_name,
             "machineIdentifier": self._identity["machineIdentifier"],
             "multiuser": True,
             "myPlex": server.auth.claimed,
@@ -121,8 +136,17 @@ class Api:
             "Directory": [{"count": 1, "key": key, "title": key} for key in directories],
         }
 
+    def _reveal(self) -> None:
+        """List a task that nobody has heard of while that is switched on."""
+        tasks = self._server.butler.tasks
+        if self._server.faults.unknown_task:
+            tasks.setdefault(UNKNOWN_TASK.name, UNKNOWN_TASK)
+        elif tasks.get(UNKNOWN_TASK.name) is UNKNOWN_TASK:
+            self._server.butler.remove_task(UNKNOWN_TASK.name)
+
     async def _tasks(self, request: web.Request) -> web.StreamResponse:
         faults = self._server.faults
+        self._reveal()
         rows: list[Any] = []
         for task in self._server.butler.tasks.values():
             row: dict[str, Any] = {
@@ -141,31 +165,14 @@ class Api:
         if faults.unusable_names:
             rows += [{"name": name, "title": "Trap"} for name in ("", ".", "..")]
         if faults.single_object:
-            rows = rows[0]
-        if faults.bare_list:
-            rows = wire.with_strings(rows) if faults.strings else rows
-            return web.json_response(rows)
+            del rows[1:]
         root = "MediaContainer" if faults.media_container_root else "ButlerTasks"
         return await self._container(request, root, {"ButlerTask": rows})
 
-    async def _preferences(
-        self, request: web.Request, method: str, path: str
-    ) -> web.StreamResponse:
-        preferences = self._server.preferences
-        if method == "PUT" and path == "/:/prefs":
-            return self._put(request)
-        if method == "GET" and path == "/:/prefs":
-            rows = list(preferences.rows())
-        elif method == "GET" and path == "/:/prefs/get":
-            try:
-                rows = [preferences.row(request.query.get("id", ""))]
-            except KeyError:
-                return refusal(_NOT_FOUND)
-        else:
-            return refusal(_NOT_FOUND)
-        return await self._container(
-            request, "MediaContainer", {"size": len(rows), "Setting": rows}
-        )
+    def _settings(
+        self, request: web.Request, rows: list[dict[str, Any]]
+    ) -> Coroutine[Any, Any, web.StreamResponse]:
+        return self._container(request, "MediaContainer", {"size": len(rows), "Setting": rows})
 
     def _put(self, request: web.Request) -> web.Response:
         """Set preferences. An unknown name is answered with 200 all the same (measured)."""
@@ -187,28 +194,40 @@ class Api:
     ) -> web.StreamResponse:
         """Write a container as the client asked for it."""
         faults = self._server.faults
-        headers = {"X-Plex-Protocol": "1.0", "Cache-Control": "no-cache"}
-        if "json" in request.headers.get("Accept", "") and not faults.always_xml:
+        if wire.wants_json(request) and not faults.always_xml:
             content = wire.with_strings(container) if faults.strings else container
-            body, headers["Content-Type"] = wire.as_json(root, content), wire.JSON
+            if faults.single_object:
+                content = wire.with_single_objects(content)
+            response = page(wire.as_json(root, content), 200, wire.JSON)
+            if faults.bare_list and "ButlerTask" in content:
+                response.body = json.dumps(content["ButlerTask"]).encode()
         else:
-            body, headers["Content-Type"] = wire.as_xml(root, container), wire.XML
+            response = page(wire.as_xml(root, container), 200, wire.XML)
         if faults.cut_body or faults.endless_body:
-            return await self._badly(request, body, headers)
-        return web.Response(body=body, headers=headers)
+            return await self._badly(request, response)
+        return response
 
-    async def _badly(
-        self, request: web.Request, body: bytes, headers: dict[str, str]
-    ) -> web.StreamResponse:
+    async def _badly(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
         """Begin a body, and cut it off or never end it."""
+        assert isinstance(whole.body, bytes)
+        headers = {k: v for k, v in whole.headers.items() if k != "Content-Length"}
         response = web.StreamResponse(headers=headers)
         if self._server.faults.cut_body:
-            response.content_length = len(body)
+            response.content_length = len(whole.body)
         await response.prepare(request)
-        await response.write(body[: len(body) // 2])
+        await response.write(whole.body[: len(whole.body) // 2])
         while self._server.faults.endless_body:
             await response.write(b" " * 65536)
             await asyncio.sleep(0)
         if request.transport:
             request.transport.close()
         return response
+
+
+def _path(request: web.Request) -> str:
+    """Return the path as it came, without a slash at its end, which nobody minds (inferred)."""
+    return request.rel_url.raw_path.removesuffix("/") or "/"
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")

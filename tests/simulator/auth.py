@@ -1,12 +1,14 @@
 """Who may do what: the owner everything, others little, and an unclaimed server lets people in."""
 
 from enum import Enum, auto
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import secrets
 
 from aiohttp import web
+from yarl import URL
 
 from .faults import Faults
+from .prefs import Preferences
 
 
 class Access(Enum):
@@ -23,17 +25,20 @@ class Auth:
     def __init__(
         self,
         faults: Faults,
+        preferences: Preferences,
         owner_token: str,
         claimed: bool,
-        allowed_networks: str,
     ) -> None:
-        """Make a token for a shared user beside the owner's."""
+        """Make a token for a shared user beside the owner's.
+
+        Of the preferences `allowedNetworks` tells who is let in without a token.
+        """
         self.owner_token = owner_token
         self.shared_token = secrets.token_urlsafe(15)
         self.tokens = {self.owner_token, self.shared_token}
         self.claimed = claimed
-        self.allowed_networks = allowed_networks
         self._faults = faults
+        self._preferences = preferences
 
     def revoke(self) -> str:
         """Replace the owner's token, as a changed password does, and return the new one."""
@@ -50,14 +55,12 @@ class Auth:
     def access(self, request: web.Request) -> Access:
         """Decide what a request may do. The token may stand in the header or in the query."""
         faults = self._faults
-        host = request.host.rpartition(":")[0] or request.host
-        by_name = host != "localhost" and not _is_ip(host.strip("[]"))
+        host = URL.build(scheme="http", authority=request.host).host or ""
+        by_name = host != "localhost" and not _is_ip(host)
         if by_name and (faults.unknown_host_name or not self.claimed):
             return Access.NONE
         if faults.unauthorized:
             return Access.NONE
-        if faults.forbidden:
-            return Access.SHARED
         match self.whose(_token(request)):
             case "owner":
                 return Access.OWNER
@@ -72,9 +75,27 @@ class Auth:
         """Tell whether this address needs no token."""
         if not self.claimed:
             return True
-        networks = filter(None, self.allowed_networks.split(","))
-        address = ip_address(request.remote or "0.0.0.0")  # noqa: S104 - nobody's address
-        return any(address in ip_network(network.strip(), strict=False) for network in networks)
+        address = ip_address(request.remote or "::")
+        networks = str(self._preferences.values["allowedNetworks"]).split(",")
+        return any(address in network for network in map(_network, networks) if network)
+
+    def refusal(self, request: web.Request, access: Access) -> str | None:
+        """Return with what a request is refused; who the server is may anybody ask.
+
+        A shared user is refused at what is for admins: OpenAPI says so of /butler, the rest is
+        inferred.
+        """
+        if request.path == "/identity" or request.method == "OPTIONS":
+            return None
+        if access is Access.NONE:
+            return "401 Unauthorized"
+        for_admins = request.path.startswith(("/butler", "/:/prefs")) or request.method not in (
+            "GET",
+            "HEAD",
+        )
+        if self._faults.forbidden or (access is Access.SHARED and for_admins):
+            return "403 Forbidden"
+        return None
 
 
 def _token(request: web.Request) -> str | None:
@@ -87,3 +108,10 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None

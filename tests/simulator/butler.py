@@ -1,29 +1,17 @@
 """The Butler: starts, stops and schedules tasks by the rules that OpenAPI tells."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 import random
 
-from .activities import Activities, Activity
+from .activities import Activities
 from .clock import Clock, Event
 from .prefs import Preferences
+from .run import Run
+from .schedule import Window
 from .tasks import Profile, Task
 
 _SILENT = Profile()
-
-
-@dataclass(slots=True)
-class Run:
-    """A task at work: what is due next for it, and what it shows."""
-
-    task: str
-    profile: Profile
-    total: int
-    done: int = 0
-    scheduled: bool = False
-    events: list[Event] = field(default_factory=list)
-    items: list[Activity] = field(default_factory=list)
 
 
 class Butler:
@@ -62,7 +50,7 @@ class Butler:
         self._at_once = at_once
         self._tonight: list[str] = []
         if nightly:
-            self._wait_for_window()
+            Window(clock, preferences, self._window_opens, self._window_closes)
 
     @property
     def running(self) -> set[str]:
@@ -72,22 +60,24 @@ class Butler:
     # --- the five operations
 
     def start(self, name: str) -> int:
-        """Answer to `POST /butler/{name}`: 200 started, 202 running already, 404 unknown."""
+        """Answer to `POST /butler/{name}`: 200 started, 202 running already, 404 unknown.
+
+        It runs at once, whether it is enabled, due, or waiting for its random time (inferred).
+        """
         if name not in self.tasks:
             return 404
         if name in self._runs:
             return 202
+        self._unqueue(name)
         self._begin(name)
         return 200
 
     def stop(self, name: str) -> int:
         """Answer to `DELETE /butler/{name}`: 200 stopped or unqueued, 404 not running."""
-        queued = self.queued.pop(name, None)
-        if queued:
-            queued.cancel()
+        unqueued = self._unqueue(name)
         if run := self._runs.get(name):
             self._halt(run)
-        return 200 if queued or run else 404
+        return 200 if unqueued or run else 404
 
     def start_all(self) -> None:
         """Do what `POST /butler` does with the four criteria of OpenAPI."""
@@ -103,7 +93,7 @@ class Butler:
     def stop_all(self) -> None:
         """Do what `DELETE /butler` does: stop what runs, drop what is queued."""
         self._tonight.clear()
-        for name in {*self.queued, *self._runs}:
+        for name in (*self.queued, *self._runs):
             self.stop(name)
 
     # --- what tests and the control listener change
@@ -131,24 +121,28 @@ class Butler:
 
     # --- runs
 
-    def _queue(self, name: str, seconds: float) -> None:
+    def _queue(self, name: str, seconds: float, *, scheduled: bool = False) -> None:
         def begin() -> None:
-            self.queued.pop(name, None)
+            del self.queued[name]
             if name not in self._runs:
-                self._begin(name)
+                self._begin(name, scheduled=scheduled)
 
         if name not in self.queued:
             self.queued[name] = self._clock.call_later(seconds, begin)
 
+    def _unqueue(self, name: str) -> bool:
+        if event := self.queued.pop(name, None):
+            event.cancel()
+        return event is not None
+
     def _begin(self, name: str, *, scheduled: bool = False) -> None:
         profile = self.profiles.get(name, _SILENT)
-        run = Run(name, profile, profile.items if profile.activity else 1, scheduled=scheduled)
+        works_on_items = profile.activity and profile.items
+        run = Run(name, profile, profile.items if works_on_items else 1, scheduled=scheduled)
         self._runs[name] = run
         self.history.append(("started", name))
         self._show()
-        if profile.stalls:
-            self._on_stall(True)
-        if profile.activity is None:
+        if not works_on_items:
             run.events.append(self._clock.call_later(profile.duration, lambda: self._finish(run)))
             return
         for lane in range(min(profile.side_by_side, profile.items)):
@@ -158,12 +152,7 @@ class Butler:
         """Work on an item, then after a gap on the next one of the same lane."""
         profile = run.profile
         assert profile.activity
-        activity = self._activities.begin(
-            profile.activity,
-            f"Working on {self.tasks[run.task].title}",
-            f"Private Show S01 E{number + 1:02}",
-            context={"librarySectionID": "2"},
-        )
+        activity = self._activities.begin(profile.activity, f"Private Show S01 E{number + 1:02}")
         run.items.append(activity)
 
         def half() -> None:
@@ -187,30 +176,28 @@ class Butler:
         later(profile.item_seconds, end)
 
     def _finish(self, run: Run) -> None:
-        self._leave(run)
-        self.history.append(("finished", run.task))
-        self._next_of_tonight()
+        self._leave(run, "finished")
 
     def _halt(self, run: Run) -> None:
         """Stop a run; an item that is being worked on ends a little later."""
         for event in run.events:
             event.cancel()
-        self._leave(run)
-        self.history.append(("stopped", run.task))
         for activity in run.items:
             self._clock.call_later(self.lingering, partial(self._activities.end, activity, None))
+        self._leave(run, "stopped")
 
-    def _leave(self, run: Run) -> None:
+    def _leave(self, run: Run, outcome: str) -> None:
         del self._runs[run.task]
-        if run.profile.stalls:
-            self._on_stall(False)
-        self._show()
+        self.history.append((outcome, run.task))
+        if not self._next_of_tonight():
+            self._show()
 
     def _show(self) -> None:
         """Show in Butler's row what share of the work that is known is done."""
         runs = self._runs.values()
         total = sum(run.total for run in runs)
         self._activities.work(sum(run.done for run in runs) * 99 // total if runs else None)
+        self._on_stall(any(run.profile.stalls for run in runs))
 
     # --- the schedule
 
@@ -218,33 +205,27 @@ class Butler:
         """Tell whether today is a day on which a task of this interval runs."""
         return self._clock.now.toordinal() % task.interval == 0
 
-    def _wait_for_window(self) -> None:
-        seconds = self._preferences.seconds_until_window(self._clock.now)
-        self._clock.call_later(seconds, self._window_opens)
-
-    def _window_opens(self) -> None:
-        left = self._preferences.seconds_left_in_window(self._clock.now)
+    def _window_opens(self, left: float) -> None:
         for task in self.tasks.values():
             if task.enabled and self._is_due(task):
                 if task.schedule_randomized:
-                    self._queue(task.name, self._random.uniform(0, left))
+                    self._queue(task.name, self._random.uniform(0, left), scheduled=True)
                 else:
                     self._tonight.append(task.name)
         for _ in range(self._at_once):
             self._next_of_tonight()
-        self._clock.call_later(left, self._window_closes)
 
-    def _next_of_tonight(self) -> None:
+    def _next_of_tonight(self) -> bool:
         scheduled = sum(run.scheduled for run in self._runs.values())
         while self._tonight and scheduled < self._at_once:
             name = self._tonight.pop(0)
             if name in self.tasks and name not in self._runs:
                 self._begin(name, scheduled=True)
-                return
+                return True
+        return False
 
     def _window_closes(self) -> None:
         self._tonight.clear()
         for run in tuple(self._runs.values()):
             if run.scheduled:
                 self._halt(run)
-        self._wait_for_window()

@@ -9,9 +9,9 @@ class Faults:
 
     # Refusals
     unauthorized: bool = False
-    """401 for every token."""
+    """401 for every token, everywhere but at /identity."""
     forbidden: bool = False
-    """403 for every token: as if it were a shared user's."""
+    """403 for every token, everywhere but at /identity."""
     unknown_host_name: bool = False
     """401 for every name in the Host header but IP addresses and localhost, claimed or not."""
     maintenance: bool = False
@@ -71,11 +71,13 @@ class Faults:
     bare_list: bool = False
     """The JSON of /butler is a list without a root."""
     single_object: bool = False
-    """A list of one is an object."""
+    """Only the first task is listed, and in JSON every list of one row is an object."""
     malformed_rows: bool = False
     """Broken rows stand between the good ones."""
     unusable_names: bool = False
     """Tasks named empty, "." and ".." are listed."""
+    unknown_task: bool = False
+    """A task that nobody has heard of is listed, and can be started."""
     interval_in_seconds: bool = False
     """Intervals are seconds."""
     numeric_uuids: bool = False

@@ -3,12 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+import socket
 import ssl
-from typing import Final, override
+from typing import Any, Final
+from weakref import WeakSet
 
 from aiohttp import web
 
+from .answers import KEEP_ALIVE, dress
+
 type Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SHUTDOWN: Final = 0.1
+"""How long a cut connection may take to end, in real seconds; to aiohttp 0 means for ever."""
 
 _TLS_HANDSHAKE: Final = b"\x16"
 _HOST: Final = "127.0.0.1"
@@ -34,165 +41,106 @@ class Front:
         self.secure_required = secure_required
         self._answer = answer
         self._tls = tls
+        self._listener: socket.socket | None = None
         self._runner: web.AppRunner | None = None
-        self._sniffer: asyncio.Server | None = None
-        self._pipes: set[asyncio.Task[None]] = set()
-        self._seen: set[tuple[str, int]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._seen: WeakSet[asyncio.Transport] = WeakSet()
 
     def is_reused(self, request: web.Request) -> bool:
         """Tell whether this connection has carried a request before."""
         assert request.transport
-        peer = request.transport.get_extra_info("peername")
-        if peer in self._seen:
-            return True
-        self._seen.add(peer)
-        return False
+        reused = request.transport in self._seen
+        self._seen.add(request.transport)
+        return reused
 
     async def open(self) -> None:
         """Listen."""
         if self._runner:
             return
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        app.on_response_prepare.append(_hide_library)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        app.on_response_prepare.append(dress)
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=0
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=KEEP_ALIVE,
+            shutdown_timeout=SHUTDOWN,
         )
         await self._runner.setup()
-        if self._tls is None:
-            self.port = await self._site(self.port)
-            return
-        tls, inner = self._tls, await self._site(0)
-
-        async def sniff(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task
-            self._pipes.add(task)
-            task.add_done_callback(self._pipes.discard)
-            outside = Plain(reader, writer)
-            with suppress(ConnectionError, ssl.SSLError):
-                first = await reader.read(1)
-                if first == _TLS_HANDSHAKE:
-                    outside = Tls(reader, writer, tls)
-                    await outside.handshake(first)
-                    await _splice(b"", outside, inner)
-                elif first and not self.secure_required:
-                    await _splice(first, outside, inner)
-            writer.close()
-
-        self._sniffer = await asyncio.start_server(sniff, _HOST, self.port)
-        self.port = self._sniffer.sockets[0].getsockname()[1]
+        self._listener = socket.create_server((_HOST, self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def close(self) -> None:
-        """Cut all connections and take no more."""
-        if self._sniffer:
-            self._sniffer.close()
-            self._sniffer = None
-        for pipe in self._pipes:
-            pipe.cancel()
-        await asyncio.gather(*self._pipes, return_exceptions=True)
+        """Cut all connections at once, whatever they wait for, and take no more."""
+        if self._listener:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+        server = self._runner.server if self._runner else None
+        for connection in server.connections if server else ():
+            if connection.transport:
+                connection.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
 
-    async def _site(self, port: int) -> int:
-        assert self._runner
-        site = web.TCPSite(self._runner, _HOST, port)
-        await site.start()
-        bound: int = self._runner.addresses[-1][1]
-        return bound
-
-
-class Plain:
-    """One side of a connection, as it is."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take both directions."""
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self) -> bytes:
-        """Return what came; nothing at the end."""
-        return await self._reader.read(65536)
-
-    async def write(self, data: bytes) -> None:
-        """Send."""
-        self._writer.write(data)
-        await self._writer.drain()
-
-
-class Tls(Plain):
-    """The server's side of a connection with TLS; a failed handshake ends it without a word."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext
-    ) -> None:
-        """Prepare for the handshake."""
-        super().__init__(reader, writer)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-
-    async def handshake(self, first: bytes) -> None:
-        """Shake hands. Raises SSLError or ConnectionError if the other side does not want to."""
-        self._incoming.write(first)
-        await self._until_done(self._tls.do_handshake)
-
-    @override
-    async def read(self) -> bytes:
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
         try:
-            return await self._until_done(lambda: self._tls.read(65536))
-        except ssl.SSLZeroReturnError, ConnectionResetError:
-            return b""
-
-    @override
-    async def write(self, data: bytes) -> None:
-        self._tls.write(data)
-        await super().write(self._outgoing.read())
-
-    async def _until_done[T](self, step: Callable[[], T]) -> T:
-        """Repeat a step of TLS until it has all that it needs from the other side."""
-        while True:
-            try:
-                result = step()
-            except ssl.SSLWantReadError:
-                await super().write(self._outgoing.read())
-                if not (data := await super().read()):
-                    raise ConnectionResetError from None
-                self._incoming.write(data)
-                continue
-            except ssl.SSLError:
-                await super().write(self._outgoing.read())
-                raise
-            await super().write(self._outgoing.read())
-            return result
-
-
-async def _splice(first: bytes, outside: Plain, port: int) -> None:
-    """Join a connection to the inner listener until either side closes."""
-    reader, writer = await asyncio.open_connection(_HOST, port)
-    inside = Plain(reader, writer)
-    try:
-        await inside.write(first)
-        directions = {
-            asyncio.create_task(_copy(outside, inside)),
-            asyncio.create_task(_copy(inside, outside)),
-        }
-        try:
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+            return await self._answer(request)
         finally:
-            for direction in directions:
-                direction.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
+            self._tasks.discard(task)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(BlockingIOError):
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            task = asyncio.create_task(self._greet(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _greet(self, connection: socket.socket) -> None:
+        """Look at the first byte, and let the connection speak what it wants to."""
+        try:
+            is_tls = await _first_byte(connection) == _TLS_HANDSHAKE
+            if self.secure_required and not is_tls:
+                _hang_up(connection)
+            elif self._runner and self._runner.server:
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    self._runner.server, connection, ssl=self._tls if is_tls else None
+                )
+                return
+        except OSError:
+            pass  # reset, or no handshake came about
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        connection.close()
+
+
+async def _first_byte(connection: socket.socket) -> bytes:
+    """Return the first byte that arrives, and leave it where it is; none at the end."""
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.Event()
+    loop.add_reader(connection, arrived.set)
+    try:
+        await arrived.wait()
     finally:
-        writer.close()
+        loop.remove_reader(connection)
+    return connection.recv(1, socket.MSG_PEEK)
 
 
-async def _copy(source: Plain, target: Plain) -> None:
-    with suppress(ConnectionError, ssl.SSLError):
-        while data := await source.read():
-            await target.write(data)
-
-
-async def _hide_library(_: web.Request, response: web.StreamResponse) -> None:
-    """Leave out the header with which aiohttp gives itself away."""
-    response.headers.pop("Server", None)
+def _hang_up(connection: socket.socket) -> None:
+    """Close a connection by an end, not by a reset: nothing may be left unread."""
+    connection.shutdown(socket.SHUT_WR)
+    with suppress(BlockingIOError):
+        while connection.recv(65536):
+            pass

@@ -8,10 +8,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from .auth import Access
 from .faults import Faults
 
 PING_SECONDS: Final = 10.0
 """How often an event source says that it lives, in real seconds (seen)."""
+
+_OF_THE_OWNER: Final = frozenset({"activity", "preference"})
+"""What a shared user is not told (inferred)."""
 
 
 class Notifications:
@@ -20,20 +24,21 @@ class Notifications:
     def __init__(self, faults: Faults) -> None:
         """Begin without listeners."""
         self._faults = faults
-        self._listeners: dict[asyncio.Queue[dict[str, Any]], frozenset[str]] = {}
+        self._listeners: dict[asyncio.Queue[dict[str, Any]], tuple[Access, frozenset[str]]] = {}
 
     def publish(self, type_: str, key: str, rows: list[dict[str, Any]]) -> None:
-        """Tell everybody whose filter lets it through."""
+        """Tell everybody who may know it and whose filter lets it through."""
         container = {"type": type_, "size": len(rows), key: rows}
-        for queue, filters in self._listeners.items():
-            if _passes(type_, filters):
+        for queue, (access, filters) in self._listeners.items():
+            may_know = access is Access.OWNER or type_ not in _OF_THE_OWNER
+            if may_know and _passes(type_, filters):
                 queue.put_nowait(container)
 
-    async def websocket(self, request: web.Request) -> web.StreamResponse:
+    async def websocket(self, request: web.Request, access: Access) -> web.StreamResponse:
         """Serve a websocket until the client leaves."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        with self._listening(request) as queue:
+        with self._listening(request, access) as queue:
             sender = asyncio.create_task(self._send(socket, queue))
             try:
                 async for _ in socket:
@@ -44,13 +49,13 @@ class Notifications:
                     await sender
         return socket
 
-    async def event_source(self, request: web.Request) -> web.StreamResponse:
+    async def event_source(self, request: web.Request, access: Access) -> web.StreamResponse:
         """Serve an event source: single objects, without a container."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        with self._listening(request) as queue, suppress(ConnectionError):
+        with self._listening(request, access) as queue, suppress(ConnectionError):
             async for event, data in _events(queue):
-                await response.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
+                await response.write(f"event: {event}\ndata: {_compact(data)}\n\n".encode())
         return response
 
     async def _send(
@@ -60,13 +65,15 @@ class Notifications:
             while True:
                 container = await queue.get()
                 if not self._faults.silent_websocket:
-                    await socket.send_json({"NotificationContainer": container})
+                    await socket.send_str(_compact({"NotificationContainer": container}))
 
     @contextmanager
-    def _listening(self, request: web.Request) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+    def _listening(
+        self, request: web.Request, access: Access
+    ) -> Iterator[asyncio.Queue[dict[str, Any]]]:
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         filters = frozenset(filter(None, request.query.get("filters", "-log").split(",")))
-        self._listeners[queue] = filters
+        self._listeners[queue] = access, filters
         try:
             yield queue
         finally:
@@ -92,3 +99,7 @@ def _passes(type_: str, filters: frozenset[str]) -> bool:
         return False
     wanted = {name for name in filters if not name.startswith("-")}
     return not wanted or type_ in wanted
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

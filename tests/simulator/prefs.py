@@ -1,47 +1,142 @@
 """The preferences of a simulated server: those that Butler's schedule depends on, and a few more."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from .tasks import Task
 
-type Value = bool | int | str
+type Value = bool | float | str
 
-# id: (type, group, default, hidden, enumValues); as a 1.43 server shows them.
-_HOURS = "|".join(f"{hour}:{hour}\ua78900" for hour in range(24))
-_BEHAVIOR = (
+_HOURS: Final = "|".join(f"{hour}:{hour}\ua78900" for hour in range(24))
+_BEHAVIOR: Final = (
     "never:never|scheduled:as a scheduled task|asap:as a scheduled task and when media is added"
 )
-_SETTINGS: dict[str, tuple[str, str, Value, bool, str]] = {
-    "FriendlyName": ("text", "general", "", False, ""),
-    "BackgroundQueueIdlePaused": ("bool", "", False, True, ""),
-    "requestLimitsScale": ("double", "network", "1.0", True, ""),
-    "allowedNetworks": ("text", "network", "", False, ""),
-    "ButlerStartHour": ("int", "butler", 2, False, _HOURS),
-    "ButlerEndHour": ("int", "butler", 5, False, _HOURS),
-    "ButlerDatabaseBackupPath": ("text", "butler", "/var/backups/plex", False, ""),
-    "ButlerTaskRefreshPeriodicMetadata": ("bool", "butler", True, False, ""),
-}
+_TYPES: Final = {bool: "bool", int: "int", float: "double", str: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A preference as a server describes it; the type of its default is its type."""
+
+    id: str
+    default: Value
+    group: str = ""
+    label: str = ""
+    summary: str = ""
+    hidden: bool = False
+    advanced: bool = False
+    enum_values: str = ""
+
+    def read(self, text: str) -> Value:
+        """Return a value from a query's text. Raises ValueError for what is no number."""
+        if isinstance(self.default, bool):
+            return text.lower() in ("1", "true")
+        return type(self.default)(text)
+
+    def as_dict(self, value: Value) -> dict[str, Any]:
+        """Return its row."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "label": self.label,
+            "summary": self.summary,
+            "type": _TYPES[type(self.default)],
+            "default": self.default,
+            "value": value,
+            "hidden": self.hidden,
+            "advanced": self.advanced,
+            "group": self.group,
+        }
+        return row | ({"enumValues": self.enum_values} if self.enum_values else {})
+
+
+def _butler(name: str, label: str, *, default: bool = True, hidden: bool = False) -> Setting:
+    return Setting(f"ButlerTask{name}", default, "butler", label, hidden=hidden)
+
+
+def _behavior(name: str, label: str, default: str = "scheduled") -> Setting:
+    return Setting(f"{name}Behavior", default, "library", label, enum_values=_BEHAVIOR)
+
+
+# As on 1.43, but for the behaviors that only a Plex Pass brings: their labels are made up.
+SETTINGS: Final = (
+    Setting("FriendlyName", "", "general", "Friendly name"),
+    Setting("requestLimitsScale", 1.0, "network", hidden=True),
+    Setting("BackgroundQueueIdlePaused", False, hidden=True),
+    Setting(
+        "allowedNetworks",
+        "",
+        "network",
+        "List of IP addresses and networks that are allowed without auth",
+        "Comma separated list of IP addresses or networks that need not log in.",
+        advanced=True,
+    ),
+    Setting(
+        "ButlerStartHour",
+        2,
+        "butler",
+        "Time at which tasks start to run",
+        "The time at which the server starts running background maintenance tasks.",
+        enum_values=_HOURS,
+    ),
+    Setting(
+        "ButlerEndHour",
+        5,
+        "butler",
+        "Time at which tasks stop running",
+        "The time at which the background maintenance tasks stop running.",
+        enum_values=_HOURS,
+    ),
+    _butler("BackupDatabase", "Backup database every three days"),
+    Setting(
+        "ButlerDatabaseBackupPath",
+        "/config/Library/Application Support/Plex Media Server/Plug-in Support/Databases",
+        "butler",
+        "Backup directory",
+        "The directory in which database backups are stored.",
+        advanced=True,
+    ),
+    _butler("OptimizeDatabase", "Optimize database every week"),
+    _butler("CleanOldBundles", "Remove old bundles every week"),
+    _butler("CleanOldCacheFiles", "Remove old cache files every week"),
+    _butler("RefreshLocalMedia", "Refresh local metadata every three days"),
+    _butler("RefreshLibraries", "Update all libraries during maintenance", default=False),
+    _butler("UpgradeMediaAnalysis", "Upgrade media analysis during maintenance"),
+    _butler("RefreshPeriodicMetadata", "Refresh library metadata periodically"),
+    _butler("DeepMediaAnalysis", "Perform extensive media analysis during maintenance"),
+    _butler("GarbageCollectBlobs", "Perform cleanup on blobs database", hidden=True),
+    _butler("RefreshEpgGuides", "Perform refresh of program guide data.", hidden=True),
+    Setting(
+        "ButlerUpdateChannel",
+        "16",
+        "general",
+        "Server update Channel",
+        enum_values="16:unknown",
+    ),
+    _behavior("GenerateBIF", "Generate video preview thumbnails", "never"),
+    _behavior("GenerateChapterThumb", "Generate chapter thumbnails"),
+    _behavior("LoudnessAnalysis", "Analyze audio tracks for loudness"),
+    _behavior("GenerateIntroMarker", "Generate intro video markers", "asap"),
+    _behavior("GenerateCreditsMarker", "Generate credits video markers", "asap"),
+    _behavior("GenerateAdMarker", "Generate ad video markers"),
+    _behavior("MusicAnalysis", "Analyze audio tracks for sonic features"),
+    _behavior("GenerateVAD", "Generate voice activity data", "never"),
+)
 
 
 class Preferences:
     """The preferences by id, and the night window that two of them make."""
 
-    def __init__(self, tasks: dict[str, Task]) -> None:
-        """Take the defaults; those of the tasks follow what is enabled."""
+    def __init__(self, tasks: dict[str, Task], allowed_networks: str) -> None:
+        """Take the defaults, which say what is enabled."""
         self._tasks = tasks
-        self._settings = dict(_SETTINGS)
-        for task in tasks.values():
-            if (name := task.preference) is None:
-                continue
-            if name.endswith("Behavior"):
-                default: Value = "scheduled" if task.enabled else "never"
-                self._settings[name] = ("text", "library", default, False, _BEHAVIOR)
-            else:
-                hidden = name.endswith(("Blobs", "EpgGuides"))
-                self._settings[name] = ("bool", "butler", task.enabled, hidden, "")
-        self.values: dict[str, Value] = {name: row[2] for name, row in self._settings.items()}
+        self._settings = {setting.id: setting for setting in SETTINGS}
+        self.values: dict[str, Value] = {setting.id: setting.default for setting in SETTINGS}
+        self.values["allowedNetworks"] = allowed_networks
+        for name in self.values:
+            self._enable(name)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the settings as `GET /:/prefs` lists them."""
@@ -50,42 +145,19 @@ class Preferences:
 
     def row(self, name: str) -> dict[str, Any]:
         """Return one setting. Raises KeyError for a name that there is none of."""
-        type_, group, default, hidden, values = self._settings[name]
-        row: dict[str, Any] = {
-            "id": name,
-            "label": name,
-            "summary": "",
-            "type": type_,
-            "default": default,
-            "value": self.values[name],
-            "hidden": hidden,
-            "advanced": name == "ButlerDatabaseBackupPath",
-            "group": group,
-        }
-        return row | {"enumValues": values} if values else row
+        return self._settings[name].as_dict(self.values[name])
 
     def put(self, name: str, text: str) -> bool:
-        """Set one from a query's text, and what it enables; False if there is none of that name."""
+        """Set one from a query's text, and what it enables; False if there is none of that name.
+
+        What is no number changes nothing (inferred).
+        """
         if name not in self._settings:
             return False
-        type_ = self._settings[name][0]
-        value: Value = text
-        if type_ == "bool":
-            value = text.lower() in ("1", "true")
-        elif type_ == "int":
-            value = int(text)
-        self.values[name] = value
-        for task in self._tasks.values():
-            if task.preference == name:
-                task.enabled = value not in (False, "never")
+        with suppress(ValueError):
+            self.values[name] = self._settings[name].read(text)
+        self._enable(name)
         return True
-
-    def seconds_until_window(self, now: datetime) -> float:
-        """Return how long it is until the window opens; a day and more where it is empty."""
-        opens = now.replace(hour=self._hour("ButlerStartHour"), minute=0, second=0, microsecond=0)
-        if opens <= now:
-            opens += timedelta(days=1)
-        return (opens - now).total_seconds()
 
     def seconds_left_in_window(self, now: datetime) -> float:
         """Return how long the window stays open, 0 if it is not; it may wrap at midnight."""
@@ -97,6 +169,11 @@ class Preferences:
         if closes <= now:
             closes += timedelta(days=1)
         return (closes - now).total_seconds()
+
+    def _enable(self, name: str) -> None:
+        for task in self._tasks.values():
+            if task.preference == name:
+                task.enabled = self.values[name] not in (False, "never")
 
     def _hour(self, name: str) -> int:
         return int(self.values[name])

@@ -2,20 +2,19 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 import secrets
 import ssl
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from aiohttp import web
 
-from . import wire
 from .activities import Activities
-from .answers import drop, html, refusal
+from .answers import Dropped, refusal, something_else, unavailable
 from .api import Api
-from .auth import Access, Auth
+from .auth import Auth
 from .butler import Butler
 from .clock import Clock
 from .faults import Faults
@@ -70,14 +69,14 @@ class SimulatedPlex:
         self.version = version
         self.faults = faults or Faults()
         self.requests: list[Recorded] = []
-        self.auth = Auth(
-            self.faults, owner_token or secrets.token_urlsafe(15), claimed, allowed_networks
-        )
         self.clock = Clock(start)
         self.notifications = Notifications(self.faults)
         self.activities = Activities(self.faults, self.notifications.publish, seed)
         tasks = default_tasks()
-        self.preferences = Preferences(tasks)
+        self.preferences = Preferences(tasks, allowed_networks)
+        self.auth = Auth(
+            self.faults, self.preferences, owner_token or secrets.token_urlsafe(15), claimed
+        )
         self.butler = Butler(
             self.clock,
             self.activities,
@@ -92,7 +91,6 @@ class SimulatedPlex:
         )
         self.users = Users(self.clock, self.activities, self.notifications.publish)
         self._stalled = False
-        self._thawed = asyncio.Event()
         self._speed = speed
         self._ticking: asyncio.Task[None] | None = None
         self._api = Api(self)
@@ -100,7 +98,7 @@ class SimulatedPlex:
 
     @property
     def url(self) -> str:
-        """The address, http unless only https is spoken."""
+        """The address for http; for https only the scheme is another."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -179,10 +177,6 @@ class SimulatedPlex:
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled
-        if stalled:
-            self._thawed.clear()
-        else:
-            self._thawed.set()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Record a request, answer it, and record what it got."""
@@ -196,9 +190,8 @@ class SimulatedPlex:
         self.requests.append(recorded)
         response = await self._answer_with_faults(request)
         if position < len(self.requests) and self.requests[position] is recorded:
-            self.requests[position] = Recorded(
-                recorded.method, recorded.path, recorded.query, recorded.headers, response.status
-            )
+            status = None if isinstance(response, Dropped) else response.status
+            self.requests[position] = replace(recorded, status=status)
         return response
 
     async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:
@@ -207,47 +200,16 @@ class SimulatedPlex:
             await asyncio.sleep(0.01)
         if faults.slow:
             await asyncio.sleep(faults.slow)
-        if faults.empty_reply or (faults.drop_reused and self._front.is_reused(request)):
-            return drop(request)
-        if answer := self._something_else(request):
-            return answer
-        if answer := self._unavailable(request):
+        reused = self._front.is_reused(request)
+        if faults.empty_reply or (faults.drop_reused and reused):
+            return Dropped()
+        if answer := something_else(faults) or unavailable(request, faults):
             return answer
         access = self.auth.access(request)
-        if request.path != "/identity" and access is not Access.OWNER:
-            return refusal("401 Unauthorized" if access is Access.NONE else "403 Forbidden")
-        response = await self._api.answer(request)
-        if faults.drop_reply and request.method != "GET":
-            return drop(request)
+        if title := self.auth.refusal(request, access):
+            to_the_app = request.path == "/" and "text/html" in request.headers.get("Accept", "")
+            return refusal(title, to_the_app=to_the_app)
+        response = await self._api.answer(request, access)
+        if faults.drop_reply and request.method not in ("GET", "HEAD"):
+            return Dropped()
         return response
-
-    def _something_else(self, request: web.Request) -> web.Response | None:
-        """Answer as something that is no Plex Media Server, if something stands in between."""
-        faults = self.faults
-        if faults.redirect_to:
-            return web.Response(status=302, headers={"Location": faults.redirect_to})
-        if faults.bad_gateway:
-            return html(b"<html><body><h1>502 Bad Gateway</h1>nginx</body></html>", 502)
-        if faults.login_page:
-            return html(b"<!DOCTYPE html><html><body>Please log in</body></html>", 200)
-        if faults.other_json:
-            return web.json_response({"status": "ok"})
-        return None
-
-    def _unavailable(self, request: web.Request) -> web.Response | None:
-        """Answer as a server that is starting up."""
-        faults = self.faults
-        if faults.maintenance or (faults.maintenance_but_identity and request.path != "/identity"):
-            fields: dict[str, Any] = {"code": 503, "title": "Maintenance"}
-            headers = {"Retry-After": str(faults.retry_after)} if faults.retry_after else {}
-            if "json" in request.headers.get("Accept", "") and not faults.always_xml:
-                text = "Plex Media Server is currently running startup maintenance tasks."
-                return web.json_response(fields | {"status": text}, status=503, headers=headers)
-            text = "Plex Media Server is currently running database migrations."
-            body = wire.as_xml("Response", fields | {"status": text})
-            headers["Content-Type"] = wire.XML
-            return web.Response(body=body, status=503, headers=headers)
-        if faults.still_starting_up and request.method != "GET":
-            text = "the server is still starting up. Please retry later"
-            return html(f"<html><body>{text}</body></html>".encode(), 400)
-        return None

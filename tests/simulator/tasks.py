@@ -8,13 +8,14 @@ what was observed; it is no fact about any one server.
 
 from dataclasses import dataclass
 import re
+from typing import Final
 
 
 @dataclass(slots=True)
 class Profile:
     """What a task does when it runs. Times are simulated seconds.
 
-    Without an `activity` it works silently for `duration`. With one it goes through `items`,
+    Without an `activity`, or without any `items`, it works silently for `duration`. With one it goes through `items`,
     `side_by_side` at a time, each `item_seconds` long and `gap_seconds` apart. `stalls` is a task
     during which the server answers nothing.
     """
@@ -47,10 +48,14 @@ class Task:
         self.description = self.description or f"{words} (simulated)"
 
 
+UNKNOWN_TASK: Final = Task("ButlerTaskPolishSilverware", 30)
+"""What the next version of a server might bring."""
+
+
 def tasks() -> dict[str, Task]:
     """Return a server's tasks by name, in its order."""
     rows = (
-        Task("AutomaticUpdates", 1, schedule_randomized=True, preference="ButlerUpdateChannel"),
+        Task("AutomaticUpdates", schedule_randomized=True),
         Task(
             "BackupDatabase",
             3,

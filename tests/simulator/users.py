@@ -1,9 +1,16 @@
 """People who use the server beside its Butler, and what of theirs looks like maintenance."""
 
-from functools import partial
+from typing import Final
 
-from .activities import Activities, Publish
+from .activities import Activities, Activity, Publish
 from .clock import Clock
+
+_METADATA: Final = "library.update.item.metadata"
+_SCANNED: Final = {
+    "title": "Library scan complete",
+    "description": "",
+    "notificationName": "LIBRARY_UPDATE",
+}
 
 
 class Users:
@@ -17,50 +24,41 @@ class Users:
 
     def scan_library(self, items: int = 3, item_seconds: float = 2) -> None:
         """Scan a library: one activity for it all, and one for each item that changed."""
-        scan = self._activities.begin(
-            "library.update.section",
-            "Scanning Movies",
-            "Private Movie (1999)",
-            context={"librarySectionID": "12"},
-        )
-        for number in range(items):
-            self._clock.call_later(number * item_seconds, partial(self._item, number, item_seconds))
-            self._clock.call_later(
-                number * item_seconds,
-                partial(self._activities.progress, scan, number * 100 // items),
-            )
-        self._clock.call_later(items * item_seconds, lambda: self._activities.end(scan))
+        scan = self._activities.begin("library.update.section", "Private Movie (1999)")
+
+        def work(number: int) -> None:
+            if not self._activities.is_listed(scan):
+                return  # the server has restarted
+            if number == items:
+                self._activities.end(scan)
+                self._publish("status", "StatusNotification", [_SCANNED])
+                return
+            self._activities.progress(scan, number * 100 // items)
+            self._publish("progress", "ProgressNotification", [{"message": "Scanning Movies"}])
+            self._for(item_seconds, self._activities.begin(_METADATA, f"Private Movie {number}"))
+            self._clock.call_later(item_seconds, lambda: work(number + 1))
+
+        self._clock.call_later(0, lambda: work(0))
 
     def add_episode(self, type_: str = "media.generate.intros", seconds: float = 60) -> None:
         """Add an episode, which the server analyzes at once: an activity like Butler's own."""
-        activity = self._activities.begin(
-            type_, "Detecting intros", "Private Show S02 E01", context={"librarySectionID": "2"}
-        )
-        self._clock.call_later(seconds, lambda: self._activities.end(activity))
+        self._for(seconds, self._activities.begin(type_, "Private Show S02 E01"))
 
     def open_item_page(self) -> None:
-        """Open the page of a film, which refreshes it."""
-        activity = self._activities.begin(
-            "library.refresh.items",
-            "Refreshing",
-            "Checking files",
-            context={"key": "/library/metadata/8201"},
-        )
-        self._clock.call_later(2, lambda: self._activities.end(activity))
+        """Open the page of a film, which refreshes it; what is done is told a second later."""
+        activity = self._activities.begin("library.refresh.items", "")
+        self._clock.call_later(1, lambda: self._activities.progress(activity, 0, "Checking files"))
+        self._for(2, activity)
 
     def refresh_guide(self, seconds: float = 60) -> None:
         """Refresh the guide of a DVR by hand."""
-        activity = self._activities.begin(
-            "provider.epg.load", "Refreshing EPG", "Downloaded 173 airings"
-        )
-        self._clock.call_later(seconds, lambda: self._activities.end(activity))
+        self._for(seconds, self._activities.begin("provider.epg.load", "Downloaded 173 airings"))
 
     def dvr_noise(self) -> None:
         """Let the DVR look for something to record, which takes no time at all."""
-        activity = self._activities.begin(
-            "provider.subscriptions.process", "Processing subscriptions", "", cancellable=True
+        self._activities.end(
+            self._activities.begin("provider.subscriptions.process", "", cancellable=True)
         )
-        self._activities.end(activity)
 
     def play(self, state: str = "playing") -> None:
         """Play, pause or stop a film."""
@@ -80,8 +78,5 @@ class Users:
         """Lose and find the way in from outside."""
         self._publish("reachability", "ReachabilityNotification", [{"reachability": True}])
 
-    def _item(self, number: int, seconds: float) -> None:
-        item = self._activities.begin(
-            "library.update.item.metadata", "Updating metadata", f"Private Movie {number}"
-        )
-        self._clock.call_later(seconds, lambda: self._activities.end(item))
+    def _for(self, seconds: float, activity: Activity) -> None:
+        self._clock.call_later(seconds, lambda: self._activities.end(activity))

@@ -5,9 +5,16 @@ import json
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from aiohttp import web
+
 XML = "text/xml;charset=utf-8"
 JSON = "application/json"
 HTML = "text/html"
+
+
+def wants_json(request: web.Request) -> bool:
+    """Tell whether a client asked for JSON."""
+    return "json" in request.headers.get("Accept", "")
 
 
 def error_page(title: str) -> bytes:
@@ -23,9 +30,13 @@ def as_json(root: str, container: Mapping[str, Any]) -> bytes:
     return json.dumps({root: container}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def as_xml(root: str, container: Mapping[str, Any]) -> bytes:
-    """Return a container in XML: fields are attributes, rows are children."""
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_element(root, container)}\n'.encode()
+def as_xml(root: str, container: Mapping[str, Any], *, empty: str | None = None) -> bytes:
+    """Return a container in XML: fields are attributes, rows are children.
+
+    `empty` is how the root ends if it has no children; a container has an end tag even so.
+    """
+    element = _element(root, container, f">\n</{root}>" if empty is None else empty)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{element}\n'.encode()
 
 
 def with_strings(value: Any) -> Any:
@@ -41,7 +52,18 @@ def with_strings(value: Any) -> Any:
             return _text(value)
 
 
-def _element(tag: str, fields: Mapping[str, Any]) -> str:
+def with_single_objects(value: Any) -> Any:
+    """Return the same with an object in place of every list of one."""
+    match value:
+        case dict():
+            return {key: with_single_objects(inner) for key, inner in value.items()}
+        case [dict() as only]:
+            return only
+        case _:
+            return value
+
+
+def _element(tag: str, fields: Mapping[str, Any], empty: str = " />") -> str:
     attributes, children = [], []
     for key, value in fields.items():
         if isinstance(value, dict):
@@ -51,7 +73,7 @@ def _element(tag: str, fields: Mapping[str, Any]) -> str:
         elif value is not None:
             attributes.append(f" {key}={quoteattr(_text(value))}")
     start = f"<{tag}{''.join(attributes)}"
-    return "\n".join([f"{start}>", *children, f"</{tag}>"]) if children else f"{start}/>"
+    return "\n".join([f"{start}>", *children, f"</{tag}>"]) if children else f"{start}{empty}"
 
 
 def _text(value: Any) -> str:
