@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+import fcntl
 import getpass
 import hashlib
 import json
@@ -14,7 +15,7 @@ import secrets
 import shutil
 import signal
 import sys
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import aiohttp
 
@@ -82,6 +83,22 @@ def state_of(server: str | None) -> Path:
     return STATE / f"server-{hashlib.sha256(server.encode()).hexdigest()[:8]}"
 
 
+def claim(folder: Path) -> TextIO:
+    """Keep others from using the folder while the file that is returned is open.
+
+    Raises:
+        DemoError: Somebody else uses it.
+    """
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder.with_suffix(".lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise DemoError("Another scripts/demo is running with this server: end it first.") from None
+    return file
+
+
 def has_entry(folder: Path) -> bool:
     """Tell whether an earlier run has added the server already."""
     try:
@@ -107,13 +124,14 @@ def simulator(folder: Path) -> SimulatorProcess:
         kept: dict[str, Any] = json.loads(file.read_text())
         if not is_free(kept["port"]):
             raise DemoError(
-                f"Port {kept['port']}, where the simulator has to listen, is taken. "
-                "Is another scripts/demo running? If not: --fresh."
+                f"Port {kept['port']}, where the simulator has to listen, is taken: "
+                "free it, or begin anew with --fresh."
             )
     else:
         kept = {"port": free_port(), "token": secrets.token_urlsafe(15)}
         file.write_text(json.dumps(kept))
-    options = ["--profile", "demo", "--port", str(kept["port"]), "--token", kept["token"]]
+    options = ["--profile", "demo", "--nightly"]
+    options += ["--port", str(kept["port"]), "--token", kept["token"]]
     return SimulatorProcess(folder / "simulator.log", *options)
 
 
@@ -208,21 +226,27 @@ async def until_signal(work: Coroutine[Any, Any, None]) -> None:
         await task
 
 
+def demo(options: argparse.Namespace, folder: Path) -> None:
+    """Prepare, ask what is to be asked, and run."""
+    port = choose_port(options.port)
+    if options.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    server = simulated = None
+    if not options.server:
+        simulated = simulator(folder)
+    elif not has_entry(folder):
+        server = Server(options.server, ask_token())
+    asyncio.run(until_signal(run(Instance(folder, port=port), server, simulated)))
+
+
 def main() -> int:
-    """Prepare, ask what is to be asked, and run; return the exit code."""
+    """Run the demo; return the exit code."""
     options = arguments()
     folder = state_of(options.server)
     try:
-        port = choose_port(options.port)
-        if options.fresh:
-            shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        server = simulated = None
-        if not options.server:
-            simulated = simulator(folder)
-        elif not has_entry(folder):
-            server = Server(options.server, ask_token())
-        asyncio.run(until_signal(run(Instance(folder, port=port), server, simulated)))
+        with claim(folder):
+            demo(options, folder)
     except KeyboardInterrupt:
         return 130
     except (DemoError, FrontendError, ProcessDiedError, TimeoutError, aiohttp.ClientError) as error:

@@ -91,6 +91,11 @@ class Frontend(Connection):
         devices: list[Json] = await self.command("config/device_registry/list")
         return [item for item in devices if any(key[0] == domain for key in item["identifiers"])]
 
+    async def flows(self, domain: str) -> list[Json]:
+        """List the config flows of an integration that are not over."""
+        flows: list[Json] = await self.command("config_entries/flow/progress")
+        return [flow for flow in flows if flow["handler"] == domain]
+
     async def issues(self, domain: str) -> list[Json]:
         """List the repair issues of an integration."""
         issues: list[Json] = (await self.command("repairs/list_issues"))["issues"]

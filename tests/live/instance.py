@@ -103,7 +103,8 @@ class Instance:
         """
         self._prepare()
         self.process = await start_process(
-            ["-m", "homeassistant", "-c", str(self.folder), "--skip-pip", "--log-no-color"],
+            "homeassistant",
+            *("--config", str(self.folder), "--skip-pip", "--log-no-color"),
             cwd=self.folder,
             errors=self._output,
         )

@@ -11,6 +11,7 @@ import sys
 from typing import Final
 
 REPOSITORY: Final = Path(__file__).parents[2]
+LEASH: Final = str(Path(__file__).with_name("leash.py"))
 STOP_TIMEOUT: Final = 60.0
 
 
@@ -40,9 +41,9 @@ def is_free(port: int) -> bool:
 
 
 async def start_process(
-    arguments: list[str], *, cwd: Path, errors: Path, read_output: bool = False
+    module: str, *arguments: str, cwd: Path, errors: Path, read_output: bool = False
 ) -> Process:
-    """Start this Python with other arguments, in a process group of its own.
+    """Start a module with this Python, in a process group of its own; it does not outlive us.
 
     Whatever it writes is appended to the file `errors`, unless `read_output` keeps its standard
     output for the caller. The token of a real server, which the demo may have in its environment,
@@ -51,6 +52,8 @@ async def start_process(
     with errors.open("ab") as file:
         return await asyncio.create_subprocess_exec(
             sys.executable,
+            LEASH,
+            module,
             *arguments,
             cwd=cwd,
             env={key: value for key, value in os.environ.items() if key != "PLEX_TOKEN"},

@@ -35,7 +35,8 @@ class SimulatorProcess:
             TimeoutError: It said nothing in half a minute.
         """
         self.process = await start_process(
-            ["-m", "tests.simulator", *self._arguments],
+            "tests.simulator",
+            *self._arguments,
             cwd=REPOSITORY,
             errors=self._output,
             read_output=True,

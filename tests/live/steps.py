@@ -1,0 +1,86 @@
+"""What is done in more than one life of a server."""
+
+import asyncio
+from contextlib import suppress
+import json
+import re
+from typing import Any, Final
+
+from .connection import FrontendError
+from .frontend import Frontend
+from .instance import RESTART, Instance
+from .simulator import SimulatorProcess
+
+DOMAIN: Final = "plex_butler"
+USER: Final = ("demo", "demo")
+WRONG_TOKEN: Final = "not-the-token-of-this-server"
+
+# What Home Assistant says of this machine, with any integration or none.
+FOREIGN: Final = {
+    "aiohttp_fast_zlib",
+    "haffmpeg.core",
+    "haffmpeg.tools",
+    "homeassistant.bootstrap",
+    "homeassistant.components.camera.img_util",
+    "homeassistant.components.marketplace",
+    "homeassistant.loader",
+}
+
+
+async def add_server(frontend: Frontend, simulator: SimulatorProcess) -> str:
+    """Add the server by the form, with a wrong token first."""
+    form = await frontend.start_flow(DOMAIN)
+    assert form["step_id"] == "user"
+    answer = {"url": simulator.url, "token": WRONG_TOKEN, "verify_ssl": True}
+    form = await frontend.continue_flow(form["flow_id"], answer)
+    assert form["errors"] == {"token": "unauthorized"}
+    assert simulator.url in json.dumps(form)
+    assert WRONG_TOKEN not in json.dumps(form)
+    result = await frontend.continue_flow(form["flow_id"], answer | {"token": simulator.token})
+    assert (result["type"], result["title"]) == ("create_entry", "Attic")
+    assert simulator.token not in json.dumps(result)
+    entry_id: str = result["result"]["entry_id"]
+    return entry_id
+
+
+async def everything(frontend: Frontend) -> dict[str, Any]:
+    """Return all that Home Assistant has of ours: entries, devices, entities, states."""
+    found: dict[str, Any] = {}
+    for entry in await frontend.entries(DOMAIN):
+        found[entry["entry_id"]] = entry
+    for device in await frontend.devices(DOMAIN):
+        found[device["id"]] = device
+    for name, entity in (await frontend.entities(DOMAIN)).items():
+        state = frontend.states.get(name)
+        found[name] = (entity, state and (state["state"], state["attributes"]))
+    return found
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs, each as it was and as it is."""
+    return {
+        key: (before.get(key), after.get(key))
+        for key in before.keys() | after.keys()
+        if before.get(key) != after.get(key)
+    }
+
+
+async def restart(frontend: Frontend, instance: Instance) -> None:
+    """Restart Home Assistant as its menu does."""
+    assert instance.process
+    with suppress(FrontendError):  # the connection may close before the answer
+        await frontend.call("homeassistant.restart")
+    async with asyncio.timeout(60):
+        assert await instance.process.wait() == RESTART
+    await instance.start()
+
+
+def complaints(log: str) -> list[str]:
+    """Return the errors and warnings of a log that is written at its most talkative."""
+    lines = re.findall(r"^\S+ \S+ (\w+) \(.*?\) \[([\w.]+)\] (.*)$", log, re.MULTILINE)
+    assert any(level == "DEBUG" and DOMAIN in logger for level, logger, _ in lines)
+    return [
+        f"{level} {logger}: {text}"
+        for level, logger, text in lines
+        if level in {"WARNING", "ERROR", "CRITICAL"} and logger not in FOREIGN
+    ]
