@@ -217,7 +217,7 @@ async def test_no_token_in_any_log(
         await house.passes(30, step=30)
         try:
             await house.act(DOMAIN, "start_task", task="backup_database")
-        except Exception:
+        except HomeAssistantError:
             logging.getLogger("test").exception("As the frontend would log it")
         setattr(server.faults, fault, value)
         await house.passes(60, step=30)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 import random
+from typing import Any
 
 from .activities import Activities
 from .clock import Clock, Event
@@ -98,9 +99,9 @@ class Butler:
 
     # --- what tests and the control listener change
 
-    def add_task(self, name: str, **fields: object) -> None:
+    def add_task(self, name: str, **fields: Any) -> None:
         """Let an update of the server bring a task."""
-        self.tasks[name] = Task(name, **fields)  # type: ignore[arg-type]
+        self.tasks[name] = Task(name, **fields)
 
     def remove_task(self, name: str) -> None:
         """Let an update of the server drop a task."""
