@@ -84,11 +84,7 @@ def state_of(server: str | None) -> Path:
 
 
 def claim(folder: Path) -> TextIO:
-    """Keep others from using the folder while the file that is returned is open.
-
-    Raises:
-        DemoError: Somebody else uses it.
-    """
+    """Keep the folder while the file that is returned is open; DemoError if somebody has it."""
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder.with_suffix(".lock").open("w")
     try:
@@ -136,22 +132,13 @@ def simulator(folder: Path) -> SimulatorProcess:
 
 
 async def add_server(frontend: Frontend, server: Server) -> None:
-    """Add the server through the config flow, as a user would.
-
-    Raises:
-        DemoError: The form came back; the text is the form's own.
-    """
+    """Add the server as a user would; DemoError, in the form's own words, if it comes back."""
     result = await frontend.start_flow(DOMAIN)
     answer: dict[str, Any] = {"url": server.url, "token": server.token, "verify_ssl": True}
     while result["type"] == "form":
         result = await frontend.continue_flow(result["flow_id"], answer)
         answer = {}
-        if result.get("errors"):
-            texts = await frontend.translations(DOMAIN, "config")
-            key = next(iter(result["errors"].values()))
-            text = texts.get(f"component.{DOMAIN}.config.error.{key}", key)
-            for name, value in (result["description_placeholders"] or {}).items():
-                text = text.replace(f"{{{name}}}", value)
+        if text := await frontend.error_of(result):
             raise DemoError(f"Home Assistant cannot add the server. {text}")
     if result["type"] != "create_entry":
         raise DemoError(f"Home Assistant cannot add the server: {result.get('reason')}")

@@ -15,8 +15,8 @@ from tests.live.simulator import SimulatorProcess
 collect_ignore_glob = [] if find_spec("hass_frontend") else ["test_*.py"]
 
 # Home Assistant asks every 5 seconds while something runs. At this speed a task of six items of
-# a minute each lasts for one such poll and is over at the next.
-SPEED = "45"
+# a minute each lasts for two such polls and is over at the third.
+SPEED = "30"
 # Outside of the server's window, and on a day on which OptimizeDatabase is not due: during that
 # task it would be silent for the rest of the test.
 NOW = "2026-11-24T12:00"

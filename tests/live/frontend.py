@@ -52,6 +52,17 @@ class Frontend(Connection):
         result: Json = await self.post(path, json=user_input)
         return result
 
+    async def error_of(self, form: Json) -> str | None:
+        """Return the error that a form shows, in words; None if it shows none."""
+        if not form.get("errors"):
+            return None
+        domain, key = form["handler"], next(iter(form["errors"].values()))
+        texts = await self.translations(domain, "config")
+        text: str = texts.get(f"component.{domain}.config.error.{key}", key)
+        for name, value in (form["description_placeholders"] or {}).items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
     async def remove_entry(self, entry_id: str) -> None:
         """Remove a config entry."""
         await self.request("DELETE", f"/api/config/config_entries/entry/{entry_id}")
