@@ -156,3 +156,31 @@ async def test_server_that_hangs_up_on_http_and_https_alike(
     result = await submit(hass, result, **typed(server))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
+
+
+async def test_dropped_http_on_a_server_without_https_is_no_matter_of_certificates(
+    hass: HomeAssistant, server: SimulatedPlex
+) -> None:
+    server.faults.empty_reply = True
+    result = await submit(hass, await begin(hass), **typed(server))
+    assert result["errors"] == {"base": "cannot_connect"}
+    assert suggested(result)[CONF_URL] == server.url
+    server.faults.empty_reply = False
+    result = await submit(hass, result, **typed(server))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+
+async def test_dropped_http_on_a_server_whose_certificate_nobody_vouches_for(
+    hass: HomeAssistant, socket_enabled: None
+) -> None:
+    async with SimulatedPlex(
+        tls=certificate(trustme.CA(), "127.0.0.1"), secure_connections_required=True
+    ) as server:
+        result = await submit(hass, await begin(hass), **typed(server))
+        assert result["errors"] == {"base": "tls"}
+        result = await submit(hass, result, **typed(server, **{CONF_VERIFY_SSL: False}))
+        result = await submit(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)

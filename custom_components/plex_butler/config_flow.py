@@ -35,6 +35,7 @@ from .plex import (
     PlexError,
     PlexTimeoutError,
     Server,
+    TlsError,
     UnauthorizedError,
     parse_address,
     plex_direct_address,
@@ -196,6 +197,9 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
                 await self._async_ask()
             except CannotConnectError, PlexTimeoutError:
                 raise err from None
+            except TlsError as tls:
+                # Who typed http is not told of a TLS that is not there.
+                raise tls if tls.spoken else err from None
 
     async def _async_ask(self) -> None:
         """Check address, server and token, in this order: the token goes to a Plex server only."""

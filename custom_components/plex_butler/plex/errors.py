@@ -54,9 +54,17 @@ class CommandNotConfirmedError(PlexError):
 
 
 class TlsError(PlexError):
-    """The certificate is not trusted, or the other side does not speak TLS at all."""
+    """The certificate is not trusted, or the other side does not speak TLS at all.
+
+    `spoken` is False in the latter case.
+    """
 
     key = "tls"
+
+    def __init__(self, message: str, *, spoken: bool = True) -> None:
+        """Initialize with what happened."""
+        super().__init__(message)
+        self.spoken = spoken
 
 
 class HostnameMismatchError(TlsError):

@@ -153,7 +153,8 @@ def _not_connected(err: ClientConnectorError | ConnectionTimeoutError) -> PlexEr
                 return HostnameMismatchError("The certificate is made out to another name")
             return TlsError("The certificate is not trusted")
         case ClientSSLError():
-            return TlsError("There is no TLS to be had: the address may be one for http")
+            text = "There is no TLS to be had: the address may be one for http"
+            return TlsError(text, spoken=False)
         case ClientConnectorDNSError():
             return CannotConnectError("The name of the server is not known")
         case ClientConnectorError(errno=int(code)) if code > 0:
