@@ -6,7 +6,7 @@ plain words ("What is known about running"). It is pure: no I/O, no Home Assista
 is handed in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -105,17 +105,11 @@ class Runs:
         seen = run.known_by is KnownBy.OBSERVED
         self._end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.last_seen)
         # By the server's own word, what is listed now is somebody else's work.
-        known = BY_NAME.get(task)
-        for uuid, item in self._listed.items():
-            if known and item.type == known.activity_type:
-                self._listed[uuid] = replace(item, denied=True)
+        self._deny({task})
 
     def all_started(self) -> None:
         """Note that the server took our order to start whatever is due: new items count at once."""
-        for uuid, item in self._listed.items():
-            known = TASK_OF_ACTIVITY.get(item.type)
-            if known and known.name in self._stopping:
-                self._listed[uuid] = replace(item, denied=True)
+        self._deny(self._stopping)
         self._stopping.clear()
 
     def all_stopped(self, now: datetime) -> None:
@@ -199,6 +193,13 @@ class Runs:
             foreign=frozenset(self._listed),
         )
         return run
+
+    def _deny(self, tasks: Container[str]) -> None:
+        """Let what is listed now count for none of these tasks any more."""
+        for uuid, item in self._listed.items():
+            known = TASK_OF_ACTIVITY.get(item.type)
+            if known and known.name in tasks:
+                self._listed[uuid] = replace(item, denied=True)
 
     def _evidence_of_items(self, now: datetime) -> set[str]:
         """Give each listed item to the runs it speaks for; return the tasks spoken for."""
