@@ -21,11 +21,22 @@ from .errors import (
     UnauthorizedError,
 )
 from .middleware import refuse_redirects
-from .models import Activity, ButlerTask, Identity, Server, StartResult, StopResult
+from .models import (
+    Activity,
+    ActivityChanged,
+    ButlerTask,
+    Identity,
+    Notification,
+    PreferencesChanged,
+    Server,
+    StartResult,
+    StopResult,
+)
 
 __all__ = [
     "REQUEST_TIMEOUT",
     "Activity",
+    "ActivityChanged",
     "ButlerTask",
     "CannotConnectError",
     "CommandNotConfirmedError",
@@ -34,11 +45,13 @@ __all__ = [
     "InvalidTaskNameError",
     "NotOwnerError",
     "NotPlexError",
+    "Notification",
     "OtherServerError",
     "ParsedAddress",
     "PlexClient",
     "PlexError",
     "PlexTimeoutError",
+    "PreferencesChanged",
     "Server",
     "StartResult",
     "StartingUpError",

@@ -1,7 +1,8 @@
 """The client of one Plex Media Server."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from copy import copy
 import logging
 from typing import Final
@@ -20,14 +21,26 @@ from .errors import (
     UnauthorizedError,
 )
 from .exchange import Answer, exchange
-from .models import Activity, ButlerTask, Identity, Server, StartResult, StopResult
+from .models import (
+    Activity,
+    ButlerTask,
+    Identity,
+    Notification,
+    Server,
+    StartResult,
+    StopResult,
+)
 from .parse import is_task_name, parse_activities, parse_identity, parse_server, parse_tasks
+from .stream import open_stream
 
 REQUEST_TIMEOUT: Final = 10.0
 """How long one request may take as a whole, in seconds."""
 
 _LOGGER = logging.getLogger(__name__)
 _PRODUCT: Final = "Home Assistant"
+# OpenAPI prints the singular; the plural is what every client uses (seen). Without a filter a
+# server tells everything but its log (OpenAPI); no client relies on a filter.
+_STREAM: Final = "/:/websockets/notifications"
 
 
 class PlexClient:
@@ -139,6 +152,31 @@ class PlexClient:
         """Stop all tasks and empty the server's queue (OpenAPI)."""
         await self._ask("DELETE", "/butler", _status)
 
+    @asynccontextmanager
+    async def notifications(self) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
+        """Open the notification stream: what it yields are the changes, frame by frame (seen).
+
+        What happened before is not told: the lists have to be read once it is open. It ends when
+        the server closes it, and after half a minute when the server does not answer any more.
+        """
+        await self._verify()
+        try:
+            async with open_stream(
+                self._session,
+                URL(self._base + _STREAM, encoded=True),
+                self._with_token(),
+                time_limit=self._time_limit,
+            ) as changes:
+                _LOGGER.debug("%s: open", _STREAM)
+                try:
+                    yield changes
+                finally:
+                    # Whoever takes the address next has to show who it is.
+                    self._identity = None
+        except PlexError as err:
+            _LOGGER.debug("%s: %s", _STREAM, err)
+            raise
+
     async def _ask[T](
         self,
         method: str,
@@ -178,11 +216,7 @@ class PlexClient:
         token: bool = True,
     ) -> T:
         """Send one request; whatever goes wrong, the server is a stranger again."""
-        headers = self._headers
-        if token and self._token:
-            if not self._token.isprintable():
-                raise UnauthorizedError("The token holds characters that no token has")
-            headers = headers | {"X-Plex-Token": self._token}
+        headers = self._with_token() if token else self._headers
         try:
             answer = await exchange(
                 self._session,
@@ -198,6 +232,14 @@ class PlexClient:
             _LOGGER.debug("%s %s: %s", method, path, err)
             self._identity = None
             raise
+
+    def _with_token(self) -> dict[str, str]:
+        """Return the headers, the token among them if there is one."""
+        if not self._token:
+            return self._headers
+        if not self._token.isprintable():
+            raise UnauthorizedError("The token holds characters that no token has")
+        return self._headers | {"X-Plex-Token": self._token}
 
 
 def _status(answer: Answer) -> int:

@@ -17,6 +17,7 @@ from aiohttp import (
     ClientTimeout,
     ConnectionTimeoutError,
     ServerDisconnectedError,
+    WSServerHandshakeError,
 )
 from yarl import URL
 
@@ -82,7 +83,7 @@ async def exchange(
             else:
                 failure = await _refusal(response)
     except (ClientError, OSError) as err:
-        failure = _no_answer(err, command=method != "GET")
+        failure = no_answer(err, command=method != "GET")
     # Not inside the except block: aiohttp's errors come with the headers that hold the token.
     if failure:
         raise failure
@@ -102,31 +103,35 @@ async def _read(response: ClientResponse, limit: int) -> bytes:
 
 
 async def _refusal(response: ClientResponse) -> PlexError:
-    """Say what an unexpected status means (OpenAPI; 401, 403 and 503 as seen)."""
-    status = response.status
-    if status == 401:
-        return UnauthorizedError("The server refuses the token: get a new one")
-    if status == 403:
-        return NotOwnerError("The token is not the server owner's: only that one may do this")
-    if status in (400, 503):
+    """Say what an unexpected answer means."""
+    if response.status in (400, 503):
         body = await _read(response, _REFUSAL_LIMIT)
         if any(text in body for text in _STARTING_UP):
             return StartingUpError(
                 "The server is starting up: try again in a while",
                 retry_after=_seconds(response.headers.get("Retry-After")),
             )
+    return refusal(response.status, command=response.method != "GET")
+
+
+def refusal(status: int, *, command: bool = False) -> PlexError:
+    """Say what an unexpected status means (OpenAPI; 401 and 403 as seen)."""
+    if status == 401:
+        return UnauthorizedError("The server refuses the token: get a new one")
+    if status == 403:
+        return NotOwnerError("The token is not the server owner's: only that one may do this")
     if status in (502, 503, 504):
         text = f"A proxy in front of the server does not reach it (status {status})"
-        return _unanswered(CannotConnectError(text), command=response.method != "GET")
+        return _unanswered(CannotConnectError(text), command=command)
     text = f"Status {status} is not one that a Plex Media Server answers here"
-    return _unanswered(
-        NotPlexError(text), command=response.method != "GET" and not 300 <= status < 500
-    )
+    return _unanswered(NotPlexError(text), command=command and not 300 <= status < 500)
 
 
-def _no_answer(err: Exception, *, command: bool) -> PlexError:
+def no_answer(err: Exception, *, command: bool = False) -> PlexError:
     """Say what an error of aiohttp means."""
     match err:
+        case WSServerHandshakeError(status=status):
+            return refusal(status)
         case ClientConnectorError() | ConnectionTimeoutError():
             return _not_connected(err)
         case RedirectRefusedError():

@@ -60,6 +60,25 @@ class Activity:
     progress: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ActivityChanged:
+    """A frame of the notification stream about one activity (seen on 1.15 to 1.43).
+
+    `ended` is True for the last frame of an activity; others tell that it is there.
+    """
+
+    activity: Activity
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencesChanged:
+    """A frame that tells of changed preferences, which may change what is scheduled (seen)."""
+
+
+type Notification = ActivityChanged | PreferencesChanged
+
+
 class StartResult(StrEnum):
     """How a server answered to the start of a task (OpenAPI)."""
 

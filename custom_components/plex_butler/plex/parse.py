@@ -4,7 +4,8 @@ A server answers in JSON if asked to, and in XML where an old one does not liste
 decides which of them it is, not the header. Numbers and booleans may come as strings, a list of one
 as a single object, and rows may be broken: one bad row never costs the others.
 
-Every function raises NotPlexError, and nothing else, for bytes that are not the answer it reads.
+Every function raises NotPlexError, and nothing else, for bytes that are not the answer it reads;
+a frame of the notification stream that cannot be read is no news, and no error.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,13 +15,25 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from .errors import NotPlexError
-from .models import Activity, ButlerTask, Identity, Server
+from .models import (
+    Activity,
+    ActivityChanged,
+    ButlerTask,
+    Identity,
+    Notification,
+    PreferencesChanged,
+    Server,
+)
 
 _BOOLEANS: Final = {"1": True, "true": True, "0": False, "false": False}
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Only one old interface and invented documents show seconds; no interval is ten years long.
 _INTERVAL_IN_SECONDS: Final = 3600
 _LONGEST_INTERVAL: Final = 3650
+# What an activity's frame says of it (seen). Each of them tells that it was there.
+_EVENTS: Final = frozenset({"started", "updated", "ended"})
+_ACTIVITY_ROWS: Final = "ActivityNotification"
+_PREFERENCE_ROWS: Final = "Setting"
 
 
 def parse_identity(body: bytes) -> Identity:
@@ -68,12 +81,38 @@ def parse_activities(body: bytes) -> tuple[Activity, ...]:
     """Read the answer to `GET /activities`. An idle server leaves the rows out (seen)."""
     activities: dict[str, Activity] = {}
     for row in _rows(_decode(body), "Activity"):
-        if (uuid := _text(row.get("uuid"))) and (kind := _text(row.get("type"))):
-            progress = _int(row.get("progress"))
-            if progress is not None:
-                progress = max(-1, min(100, progress))
-            activities.setdefault(uuid, Activity(uuid, kind, progress))
+        if activity := _activity(row):
+            activities.setdefault(activity.uuid, activity)
     return tuple(activities.values())
+
+
+def parse_notifications(frame: str) -> tuple[Notification, ...]:
+    """Read a frame of the notification stream; what is not ours to know is left out.
+
+    A frame holds a NotificationContainer with a list (websocket, seen), or a bare object (event
+    source, seen). Most frames of a busy server are about something else, so that only those that
+    hold one of our words are decoded.
+    """
+    if f'"{_ACTIVITY_ROWS}"' not in frame and f'"{_PREFERENCE_ROWS}"' not in frame:
+        return ()
+    try:
+        content = json.loads(frame)
+    except ValueError, RecursionError:
+        return ()
+    if isinstance(content, dict):
+        content = content.get("NotificationContainer", content)
+    if not isinstance(content, dict):
+        return ()
+    changes: list[Notification] = [
+        ActivityChanged(activity, ended=row["event"] == "ended")
+        for row in _each(content.get(_ACTIVITY_ROWS))
+        if row.get("event") in _EVENTS
+        for told in _each(row.get("Activity"))
+        if (activity := _activity(told))
+    ]
+    if _PREFERENCE_ROWS in content and _text(content.get("type")) in (None, "preference"):
+        changes.append(PreferencesChanged())
+    return tuple(changes)
 
 
 def is_task_name(name: str) -> bool:
@@ -84,6 +123,14 @@ def is_task_name(name: str) -> bool:
     """
     parts = name.replace("\\", "/").split("/")
     return name.isprintable() and all(part.strip() not in ("", ".", "..") for part in parts)
+
+
+def _activity(row: Mapping[str, Any]) -> Activity | None:
+    """Read one row; None where it does not say which activity it is, or of what type."""
+    if not ((uuid := _text(row.get("uuid"))) and (kind := _text(row.get("type")))):
+        return None
+    progress = _int(row.get("progress"))
+    return Activity(uuid, kind, None if progress is None else max(-1, min(100, progress)))
 
 
 def _task(name: str, row: Mapping[str, Any]) -> ButlerTask:
@@ -139,8 +186,12 @@ def _container(answer: Any) -> Mapping[str, Any]:
 
 def _rows(answer: Any, key: str) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a list: below a root, or bare; many, one alone, or none."""
-    rows = answer if isinstance(answer, list) else _container(answer).get(key) or []
-    for row in rows if isinstance(rows, list) else [rows]:
+    return _each(answer if isinstance(answer, list) else _container(answer).get(key))
+
+
+def _each(rows: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of what may be a list of them, one alone, or nothing."""
+    for row in rows if isinstance(rows, list) else [rows] if rows else []:
         yield row if isinstance(row, dict) else {}
 
 
