@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import (
 import custom_components.plex_butler  # noqa: F401
 from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from custom_components.plex_butler.plex import REQUEST_TIMEOUT
-from tests.simulator import SimulatedPlex
+from tests.simulator import Faults, SimulatedPlex
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
@@ -51,16 +51,28 @@ def _custom_integration(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-async def server(socket_enabled: None) -> AsyncGenerator[SimulatedPlex]:
+async def server(
+    request: pytest.FixtureRequest, socket_enabled: None
+) -> AsyncGenerator[SimulatedPlex]:
     """A server that does nothing by itself; its clock stands still until a test moves it."""
-    async with SimulatedPlex() as simulated:
+    faults = Faults(no_websocket="without_stream" in request.fixturenames)
+    async with SimulatedPlex(faults=faults) as simulated:
         yield simulated
+
+
+@pytest.fixture
+def without_stream() -> None:
+    """The server has no notification stream: polling is always enough on its own."""
 
 
 @pytest.fixture
 def entry(server: SimulatedPlex) -> MockConfigEntry:
     """The entry of this server."""
     return entry_for(server)
+
+
+def _is_stream(task: asyncio.Future[Any]) -> bool:
+    return isinstance(task, asyncio.Task) and task.get_name().endswith("notification stream")
 
 
 class House:
@@ -92,10 +104,24 @@ class House:
 
         What waits for a silent server is left to its time limit: the clock moves that far.
         """
-        if any(server.silent for server in self.servers):
+        await self._until_time_limit()
+        while True:
+            # What the stream has to say comes by itself; its task never ends.
+            await self.sent()
+            await self.hass.async_block_till_done()
+            passing = [task for task in self.hass._background_tasks if not _is_stream(task)]
+            if not passing:
+                return
+            if not await self._until_time_limit():
+                await asyncio.wait(passing)
+
+    async def _until_time_limit(self) -> bool:
+        """Let the time limit of what was asked pass, if there is nobody to answer."""
+        silent = any(server.silent for server in self.servers)
+        if silent:
             await self.sent()
             self._freezer.tick(timedelta(seconds=REQUEST_TIMEOUT + 1))
-        await self.hass.async_block_till_done(wait_background_tasks=True)
+        return silent
 
     async def sent(self) -> None:
         """Wait until what is being asked has arrived; the answer may take its time."""

@@ -1,4 +1,7 @@
-"""Outages, refusals and restarts: what the user sees, and that it mends itself."""
+"""Outages, refusals and restarts: what the user sees, and that it mends itself.
+
+All of it by polling alone: nothing here has a notification stream.
+"""
 
 import logging
 from typing import Any
@@ -34,6 +37,9 @@ from tests.simulator import SimulatedPlex
 BACKUP = "task_BackupDatabase"
 OPTIMIZE = "task_OptimizeDatabase"
 INTROS = "task_ButlerTaskGenerateIntroMarkers"
+
+
+pytestmark = pytest.mark.usefixtures("without_stream")
 
 
 def connected(house: House, server: SimulatedPlex) -> str:
@@ -398,11 +404,11 @@ async def test_command_that_arrives_after_a_failed_poll_hides_no_outage(
     stopping = hass.async_create_task(house.act(DOMAIN, "stop_all"))
     await house.sent()
     server.faults.slow = 0
-    server.faults.unauthorized = True
+    server.faults.maintenance = True
     freezer.tick(5)
     await hass.config_entries.async_entries(DOMAIN)[0].runtime_data.async_refresh()
     assert connected(house, server) == STATE_OFF
-    server.faults.unauthorized = False
+    server.faults.maintenance = False
     freezer.tick(4)
     await house.settled()
     assert stopping.done()

@@ -50,7 +50,10 @@ async def test_every_listed_task_has_a_switch_and_a_button(
             entity = registered[platform, f"{server.machine_identifier}_task_{name}"]
             assert entity.entity_category is EntityCategory.CONFIG
             assert (entity.disabled_by is not None) == (name == "AutomaticUpdates")
-    assert len(registered) == 2 * len(server.butler.tasks) + 5
+        entity = registered["sensor", f"{server.machine_identifier}_task_{name}"]
+        assert entity.entity_category is EntityCategory.DIAGNOSTIC
+        assert entity.disabled_by is not None
+    assert len(registered) == 3 * len(server.butler.tasks) + 6
 
 
 @pytest.mark.usefixtures("loaded")
@@ -80,7 +83,7 @@ async def test_names_and_device(
     )
 
 
-@pytest.mark.usefixtures("loaded")
+@pytest.mark.usefixtures("loaded", "without_stream")
 async def test_switch_starts_a_task_and_shows_what_is_seen_of_it(
     house: House, server: SimulatedPlex
 ) -> None:
@@ -112,7 +115,7 @@ async def test_switch_stops_a_task_at_once(house: House, server: SimulatedPlex) 
     assert house.state(server, "binary_sensor", "maintenance").state == STATE_OFF
 
 
-@pytest.mark.usefixtures("loaded")
+@pytest.mark.usefixtures("loaded", "without_stream")
 async def test_instant_task_is_on_for_its_grace_only(house: House, server: SimulatedPlex) -> None:
     await turn(house, server, BACKUP, on=True)
     await house.passes(25)

@@ -124,6 +124,7 @@ async def test_redirects_are_never_followed(
     assert called == []
 
 
+@pytest.mark.usefixtures("without_stream")
 async def test_diagnostics_hold_what_helps_and_nothing_private(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,

@@ -28,6 +28,11 @@ INDETERMINATE = Activity("row", "butler", -1)
 NIGHT = datetime(2026, 11, 24, 2, tzinfo=UTC)
 
 
+def take_ended(runs: Runs) -> list[EndedRun]:
+    """Take the news, and return those of runs that are over."""
+    return [news for news in runs.take_news() if isinstance(news, EndedRun)]
+
+
 def item(type_: str, uuid: str = "1") -> Activity:
     return Activity(uuid, type_, 50)
 
@@ -58,11 +63,11 @@ class Server:
 
     def ended(self) -> EndedRun:
         """Return the one run that ended."""
-        (ended,) = self.runs.take_ended()
+        (ended,) = take_ended(self.runs)
         return ended
 
     def outcomes(self) -> list[tuple[str, Outcome]]:
-        return [(ended.task, ended.outcome) for ended in self.runs.take_ended()]
+        return [(ended.task, ended.outcome) for ended in take_ended(self.runs)]
 
 
 def seconds(value: float) -> timedelta:
@@ -91,7 +96,7 @@ def test_start_without_evidence_ends_as_end_not_seen_after_its_grace() -> None:
     server.poll(IDLE, after=1)
     assert not server.running
     assert server.ended() == EndedRun(
-        BACKUP, NIGHT, None, None, Outcome.END_NOT_SEEN, KnownBy.ASSUMED
+        BACKUP, NIGHT, None, None, Outcome.END_NOT_SEEN, KnownBy.ASSUMED, NIGHT
     )
 
 
@@ -258,7 +263,7 @@ def test_ambiguous_item_keeps_our_own_task_running_assumed() -> None:
     last_seen = server.now
     server.polls(130, IDLE)
     assert server.ended() == EndedRun(
-        SCAN, NIGHT, last_seen, seconds(600), Outcome.FINISHED, KnownBy.ASSUMED
+        SCAN, NIGHT, last_seen, seconds(600), Outcome.FINISHED, KnownBy.ASSUMED, last_seen
     )
 
 
@@ -311,7 +316,7 @@ def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
     last_seen = server.now
     server.poll(IDLE)
     assert server.ended() == EndedRun(
-        OPTIMIZE, NIGHT, last_seen, seconds(1205), Outcome.FINISHED, KnownBy.ASSUMED
+        OPTIMIZE, NIGHT, last_seen, seconds(1205), Outcome.FINISHED, KnownBy.ASSUMED, last_seen
     )
 
 
@@ -360,7 +365,7 @@ def test_row_that_was_explained_stays_so_in_the_pauses_between_items() -> None:
     assert server.running == {INTROS: KnownBy.OBSERVED}
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
     server.poll(IDLE)
-    server.runs.take_ended()
+    take_ended(server.runs)
     server.runs.started(BACKUP, server.now)
     server.polls(60, BUSY)
     assert server.running == {BACKUP: KnownBy.ASSUMED}
@@ -480,7 +485,13 @@ def test_stop_ends_at_once_and_counts_what_was_seen() -> None:
     server.runs.started(INTROS, server.now)
     server.runs.stopped(INTROS, server.now + seconds(90))
     assert server.ended() == EndedRun(
-        INTROS, NIGHT, NIGHT + seconds(90), seconds(90), Outcome.STOPPED, KnownBy.ASSUMED
+        INTROS,
+        NIGHT,
+        NIGHT + seconds(90),
+        seconds(90),
+        Outcome.STOPPED,
+        KnownBy.ASSUMED,
+        NIGHT + seconds(90),
     )
 
 
@@ -489,7 +500,7 @@ def test_last_items_after_a_stop_are_no_new_run_but_later_ones_are() -> None:
     server.runs.started(INTROS, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.stopped(INTROS, server.now)
-    server.runs.take_ended()
+    take_ended(server.runs)
     server.polls(115, BUSY, item(INTRO_ITEM))
     assert not server.running
     server.poll(BUSY, item(INTRO_ITEM))
@@ -619,7 +630,7 @@ def test_outage_ends_every_run_without_an_end() -> None:
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.started(BACKUP, server.now)
     server.runs.lost()
-    assert {ended.outcome for ended in server.runs.take_ended()} == {Outcome.END_NOT_SEEN}
+    assert {ended.outcome for ended in take_ended(server.runs)} == {Outcome.END_NOT_SEEN}
     assert not server.runs.maintenance
     server.poll(BUSY, item(INTRO_ITEM))
     assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
@@ -700,7 +711,7 @@ class Laws(RuleBasedStateMachine):
             return
         self.runs.was_not_running(task)
         assert self.runs.running == before
-        assert not self.runs.take_ended()
+        assert not take_ended(self.runs)
 
     @rule()
     def stop_all(self) -> None:
@@ -732,7 +743,7 @@ class Laws(RuleBasedStateMachine):
 
     @invariant()
     def no_end_or_duration_is_longer_than_what_was_seen(self) -> None:
-        for ended in self.runs.take_ended():
+        for ended in take_ended(self.runs):
             if ended.outcome is Outcome.END_NOT_SEEN:
                 assert (ended.ended, ended.duration) == (None, None)
                 continue

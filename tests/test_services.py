@@ -6,6 +6,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -58,11 +59,12 @@ async def test_disabled_task_is_started_with_a_warning(house: House, server: Sim
     assert commands(server) == ["POST /butler/RefreshLibraries"]
 
 
-@pytest.mark.usefixtures("loaded")
-async def test_get_tasks(house: House, server: SimulatedPlex) -> None:
+@pytest.mark.usefixtures("loaded", "without_stream", "freezer")
+async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigEntry) -> None:
     await house.act(DOMAIN, "start_task", task="BackupDatabase")
     answer = await house.act(DOMAIN, "get_tasks", respond=True)
     assert answer["maintenance"] is True
+    assert answer["watched_since"] == entry.created_at.isoformat()
     assert [task["name"] for task in answer["tasks"]] == list(server.butler.tasks)
     assert [t["known_by"] for t in answer["tasks"] if not t["running"]] == [None] * 21
     assert next(task for task in answer["tasks"] if task["name"] == "BackupDatabase") == BACKUP | {
@@ -75,6 +77,8 @@ async def test_get_tasks(house: House, server: SimulatedPlex) -> None:
         "schedule_enabled": True,
         "running": True,
         "known_by": "assumed",
+        "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed"},
+        "last_run": None,
     }
 
 

@@ -1,7 +1,7 @@
 """Plex Butler: the maintenance tasks of Plex Media Server in Home Assistant."""
 
-from homeassistant.const import CONF_VERIFY_SSL
-from homeassistant.core import HomeAssistant
+from homeassistant.const import CONF_VERIFY_SSL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
@@ -9,6 +9,7 @@ from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .issues import async_clear_issues
+from .memory import async_forget
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -28,15 +29,27 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_create_background_task(
+        hass, coordinator.push.live(), f"{DOMAIN} notification stream"
+    )
+
+    @callback
+    def remember(_: Event) -> None:
+        coordinator.memory.save_soon()
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, remember))
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> bool:
-    """Unload one server."""
+    """Unload one server, and remember what runs there."""
     async_clear_issues(hass, entry)
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        await entry.runtime_data.memory.save()
+    return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
     """Leave nothing behind, also of a server that was never reached."""
     async_clear_issues(hass, entry)
+    await async_forget(hass, entry.entry_id)

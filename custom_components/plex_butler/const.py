@@ -10,8 +10,16 @@ DOMAIN: Final = "plex_butler"
 VERSION: Final = "0.1.0"
 LOGGER = logging.getLogger(__package__)
 
-PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR, Platform.SWITCH]
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
 
+ATTR_OUTCOME: Final = "outcome"
+ATTR_TASK: Final = "task"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
 
 # How often the server is asked (the reasons are in the README, "How data is updated").
@@ -19,6 +27,8 @@ ACTIVITIES_INTERVAL_ACTIVE: Final = timedelta(seconds=5)
 ACTIVITIES_INTERVAL_IDLE: Final = timedelta(seconds=30)
 TASKS_INTERVAL: Final = timedelta(minutes=5)
 UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+# What the stream tells is shown at once; what follows right after it waits so long.
+SHOW_INTERVAL: Final = timedelta(seconds=0.25)
 # However long a server or a proxy asks to be left alone.
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
 

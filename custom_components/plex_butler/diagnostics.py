@@ -49,6 +49,6 @@ async def async_get_config_entry_diagnostics(
         "tasks": [asdict(task) for task in snapshot.tasks.values()],
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
         "running": [asdict(run) for run in snapshot.running.values()],
-        "last_runs": [asdict(ended) for ended in coordinator.last_runs.values()],
+        "last_runs": [asdict(ended) for ended in snapshot.last_runs.values()],
         "observations": coordinator.observations.as_dict(),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from .models import KnownBy, Outcome
+from .models import EndedRun, KnownBy, Outcome, Run
 
 GRACE: Final = timedelta(seconds=30)
 """How long a task that we started is believed without evidence."""
@@ -21,19 +21,8 @@ GAP_POLLS: Final = 3
 """How many polls without an item the end of a run needs besides."""
 STOPPING: Final = timedelta(minutes=2)
 """How long after a stop the last items may still end before they count as a new run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An activity that the server lists.
-
-    `butlers`: it began while Butler's row was busy. `denied`: the server said, while it was
-    listed, that the task of this type was not running.
-    """
-
-    type: str
-    butlers: bool
-    denied: bool = False
+ROW_EXPLAINED: Final = timedelta(seconds=5)
+"""How long after the row turned busy an item may still come that says why."""
 
 
 @dataclass(slots=True)
@@ -41,6 +30,8 @@ class Evidence:
     """What speaks for one run. `ours`: it began with, or was confirmed by, our own command.
 
     `foreign` are the activities that were there before our command and so do not count for it.
+    `unseen`: the server was out of sight since anything last spoke for the run, so that its end
+    may have been missed. `announced`: it needs not be told any more that the run has begun.
     """
 
     since: datetime
@@ -55,26 +46,57 @@ class Evidence:
     item_seen: datetime | None = None
     row_seen: datetime | None = None
     polls_without: int = 0
+    unseen: bool = False
+    announced: bool = False
 
     @property
     def last_seen(self) -> datetime | None:
         """When something last spoke for this run: an item or, before the first one, the row."""
         return self.item_seen or self.row_seen
 
+    def run(self, task: str) -> Run:
+        """Return what is shown of it while it runs."""
+        return Run(task, self.since if self.start_known else None, self.known_by)
+
+    def ended_run(self, task: str, outcome: Outcome, ended: datetime | None) -> EndedRun:
+        """Return what is kept of it when it is over."""
+        if outcome is Outcome.END_NOT_SEEN:
+            ended = None
+        started = self.since if self.start_known else None
+        duration = max(ended - started, timedelta()) if ended and started else None
+        last_known = ended or self.last_seen or self.since
+        return EndedRun(task, started, ended, duration, outcome, self.known_by, last_known)
+
+    def item_spoke(self, now: datetime, known_by: KnownBy) -> None:
+        """Note that an item speaks for it; from here on no word of the server's outlives items."""
+        self.item_seen, self.confirmed, self.grace_until = now, True, None
+        self.unseen = False
+        self.polls_without = 0
+        if known_by is KnownBy.OBSERVED:
+            self.known_by = known_by
+
+    def row_spoke(self, now: datetime) -> None:
+        """Note that Butler's row speaks for it, or a freeze."""
+        self.row_seen, self.unseen = now, False
+
     def outcome(self, now: datetime, *, row_busy: bool, row_idle: bool) -> Outcome | None:
-        """Return how the run ended, if a poll in which nothing spoke for it says that it did.
+        """Return how the run ended, if nothing speaks for it now and that says that it did.
 
         `row_idle` is a row that is known to tell something and does not show work; neither is
         true on a server without such a row.
         """
         if row_idle and self.row_seen_busy:
-            return Outcome.FINISHED if self.last_seen else Outcome.END_NOT_SEEN
+            seen = self.last_seen and not self.unseen
+            return Outcome.FINISHED if seen else Outcome.END_NOT_SEEN
         if self.grace_until and now < self.grace_until:
             return None
         if self.last_seen is None:
             return Outcome.END_NOT_SEEN
-        gap = GAP_ROW_BUSY if row_busy else GAP_NO_ROW
-        if now - self.last_seen < gap or self.polls_without < GAP_POLLS:
+        if now - self.last_seen < (GAP_ROW_BUSY if row_busy else GAP_NO_ROW):
+            return None
+        if self.unseen:
+            return Outcome.END_NOT_SEEN
+        if self.polls_without < GAP_POLLS:
             return None
         # A row that others explain meanwhile tells nothing of this run's end.
         return Outcome.FINISHED if self.item_seen else Outcome.END_NOT_SEEN

@@ -1,11 +1,13 @@
-"""What travels from the coordinator to the entities."""
+"""What travels from the coordinator to the entities, the triggers and the actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from .plex import ButlerTask, Server
+from .tasks import task_key
 
 
 class KnownBy(StrEnum):
@@ -23,6 +25,13 @@ class Outcome(StrEnum):
     END_NOT_SEEN = "end_not_seen"
 
 
+class Maintenance(StrEnum):
+    """What Butler as a whole did."""
+
+    STARTED = "maintenance_started"
+    OVER = "maintenance_over"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A task that runs. `started` is None where it was running before anybody looked."""
@@ -31,10 +40,22 @@ class Run:
     started: datetime | None
     known_by: KnownBy
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as responses and triggers tell it."""
+        return {
+            "task": task_key(self.task),
+            "name": self.task,
+            "started": _text(self.started),
+            "known_by": self.known_by.value,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that is over. `ended` and `duration` are None where the end was not seen."""
+    """A run that is over. `ended` and `duration` are None where the end was not seen.
+
+    `last_known` is always there: when the task was last known, or assumed, to run.
+    """
 
     task: str
     started: datetime | None
@@ -42,18 +63,43 @@ class EndedRun:
     duration: timedelta | None
     outcome: Outcome
     known_by: KnownBy
+    last_known: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as responses and triggers tell it; `duration` is in seconds."""
+        return {
+            "task": task_key(self.task),
+            "name": self.task,
+            "outcome": self.outcome.value,
+            "started": _text(self.started),
+            "ended": _text(self.ended),
+            "duration": None if self.duration is None else self.duration.total_seconds(),
+            "last_known": _text(self.last_known),
+            "known_by": self.known_by.value,
+        }
+
+
+type RunNews = Run | EndedRun
+"""A run whose start was seen, or one that is over."""
+
+type News = RunNews | Maintenance
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that entities show, at one moment.
 
-    `tasks` and `running` go by the server's own task names; `busy` is a server that accepts
-    connections but answers nothing because its maintenance holds it.
+    `tasks`, `running` and `last_runs` go by the server's own task names; `busy` is a server that
+    accepts connections but answers nothing because its maintenance holds it.
     """
 
     server: Server
     tasks: Mapping[str, ButlerTask]
     running: Mapping[str, Run]
+    last_runs: Mapping[str, EndedRun]
     maintenance: bool
     busy: bool = False
+
+
+def _text(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .plex import Activity
+from .plex import Activity, ActivityChanged, Notification
 
 
 @dataclass(slots=True)
@@ -21,6 +21,8 @@ class Observations:
     activity_types: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    stream: Counter[str] = field(default_factory=Counter)
+    frames: Counter[str] = field(default_factory=Counter)
     tells_activities: bool | None = None
     _uuids: set[str] = field(default_factory=set)
 
@@ -36,6 +38,14 @@ class Observations:
             elif row.uuid not in self._uuids:
                 self.activity_types[row.type] += 1
         self._uuids = {row.uuid for row in rows}
+
+    def told(self, change: Notification) -> None:
+        """Count what a frame of the notification stream told."""
+        if isinstance(change, ActivityChanged):
+            self.frames["ended" if change.ended else "there"] += 1
+            self.frames["butler row"] += change.activity.type == "butler"
+        else:
+            self.frames["preferences"] += 1
 
     def answered(self, command: str, answer: str, *, enabled: bool | None = None) -> None:
         """Count the answer to a command; `enabled` tells of the task that it was sent for."""
@@ -54,4 +64,6 @@ class Observations:
             "activities_by_type": dict(self.activity_types),
             "answers": dict(self.answers),
             "failures": dict(self.failures),
+            "stream": dict(self.stream),
+            "frames": dict(self.frames),
         }

@@ -6,91 +6,124 @@ plain words ("What is known about running"). It is pure: no I/O, no Home Assista
 is handed in.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
-from .evidence import GRACE, GRACE_ALREADY_RUNNING, STOPPING, Evidence, Item
-from .models import EndedRun, KnownBy, Outcome, Run
-from .plex import Activity
+from .evidence import GRACE, GRACE_ALREADY_RUNNING, ROW_EXPLAINED, STOPPING, Evidence
+from .listing import Item, Listing
+from .models import KnownBy, Outcome, Run, RunNews
+from .plex import Activity, ActivityChanged
 from .tasks import BY_NAME, TASK_OF_ACTIVITY
-
-_ROW: Final = "butler"
-_ROW_IDLE: Final = 100
 
 
 @dataclass(slots=True)
 class Runs:
     """The runs of one server.
 
-    Each method but the properties takes evidence in and the time at which it was gathered.
-    `ended` collects the runs that are over until `take_ended` is called.
+    Each method but the properties takes evidence in and the time at which it was gathered. What
+    began and what is over is collected until `take_news` is called.
     """
 
     _runs: dict[str, Evidence] = field(default_factory=dict)
-    _ended: list[EndedRun] = field(default_factory=list)
+    _news: list[RunNews] = field(default_factory=list)
+    _sending: dict[str, Evidence] = field(default_factory=dict)
     _stopping: dict[str, datetime] = field(default_factory=dict)
-    _listed: dict[str, Item] = field(default_factory=dict)
+    _listing: Listing = field(default_factory=Listing)
     _polled: bool = False
-    _row_proven: bool = False
-    _row_busy: bool = False
     _row_explained: bool = False
+    _row_busy_since: datetime | None = None
     _tasks: frozenset[str] | None = None
 
     @property
     def running(self) -> dict[str, Run]:
         """The tasks that run, in the order in which they began."""
-        return {
-            task: Run(task, run.since if run.start_known else None, run.known_by)
-            for task, run in self._runs.items()
-            if run.confirmed
-        }
+        return {task: run.run(task) for task, run in self._runs.items() if run.confirmed}
 
     @property
     def maintenance(self) -> bool:
         """Whether Butler is at work: its row says so, or a task runs."""
-        return self._row_busy or any(run.confirmed for run in self._runs.values())
+        return self._listing.row_busy or any(run.confirmed for run in self._runs.values())
 
     @property
     def row_proven(self) -> bool:
         """Whether this server's `butler` row was ever seen busy, and so tells something."""
-        return self._row_proven
+        return self._listing.row_proven
 
     @property
     def unsettled(self) -> bool:
         """Whether a command or a run still waits for evidence."""
-        return bool(self._runs or self._stopping or self._row_busy)
+        return bool(self._runs or self._stopping or self._listing.row_busy)
 
-    def take_ended(self) -> tuple[EndedRun, ...]:
-        """Hand out the runs that ended since the last call, in order."""
-        ended, self._ended = tuple(self._ended), []
-        return ended
+    @property
+    def listed(self) -> frozenset[str]:
+        """The uuids of the activities that are listed, Butler's own row not among them."""
+        return frozenset(self._listing.items)
+
+    def take_news(self) -> tuple[RunNews, ...]:
+        """Hand out what began and what is over since the last call, in order."""
+        for task, run in self._runs.items():
+            self._announce(task, run)
+        news, self._news = tuple(self._news), []
+        return news
+
+    # --- memory
+
+    @property
+    def remembered(self) -> dict[str, Evidence]:
+        """What has to be known of the runs to go on with them after a restart."""
+        return {task: replace(run) for task, run in self._runs.items() if run.confirmed}
+
+    def recall(self, runs: Mapping[str, Evidence], *, row_proven: bool) -> None:
+        """Go on with what ran before a restart of ours, before the first poll."""
+        self._runs |= {
+            task: replace(run, unseen=True, announced=True) for task, run in runs.items()
+        }
+        self._listing.row_proven = row_proven
+        self._row_explained = any(
+            run.row_seen_busy and run.known_by is KnownBy.OBSERVED for run in runs.values()
+        )
 
     # --- what the server answered to our own commands
 
+    def sending_start(self, task: str, now: datetime) -> None:
+        """Note that a start is about to be sent: what follows may be of its doing.
+
+        It is to be followed by one of the four that say what came of it.
+        """
+        self._sending[task] = self._our_start(now)
+        self._runs.setdefault(task, self._sending[task])
+
     def started(self, task: str, now: datetime) -> None:
         """Note that the server accepted our start: the task runs, assumed, since now."""
-        # Running tasks are answered otherwise: a run that we still believed in is over.
-        self.was_not_running(task)
-        self._command(task, now, GRACE)
+        sent = self._sending.pop(task, None) or self._our_start(now)
+        if self._runs.get(task) is not sent:
+            # Running tasks are answered otherwise: a run that we still believed in is over.
+            self.was_not_running(task)
+            self._runs[task] = sent
+        sent.confirmed = True
+        self._stopping.pop(task, None)
+        self._conclude(now)
 
     def already_running(self, task: str, now: datetime) -> None:
         """Note that the server said the task was running already; since when, it does not say."""
+        sent = self._sending.pop(task, None)
         self._stopping.pop(task, None)
-        if (run := self._runs.get(task)) is None:
-            run = self._command(task, now, GRACE_ALREADY_RUNNING)
-            run.start_known = False
-            run.foreign = frozenset()
-        elif not run.confirmed:
-            run.confirmed, run.start_known = True, False
-        run.ours = True
+        run = self._runs.setdefault(task, self._our_start(now))
+        if run is sent or not run.confirmed:
+            run.start_known, run.foreign = False, frozenset()
+        run.ours = run.confirmed = True
         run.grace_until = now + GRACE_ALREADY_RUNNING
 
     def start_unconfirmed(self, task: str, now: datetime) -> None:
         """Note that our start got no answer: it counts only if evidence follows."""
-        if task not in self._runs:
-            self._command(task, now, GRACE).confirmed = False
+        self._sending.pop(task, None)
+        self._runs.setdefault(task, self._our_start(now))
+
+    def start_refused(self, task: str) -> None:
+        """Note that our start never arrived, or was refused."""
+        if (sent := self._sending.pop(task, None)) and self._runs.get(task) is sent:
+            del self._runs[task]
 
     def stopped(self, task: str, now: datetime) -> None:
         """Note that the server stopped the task, or took it from its queue."""
@@ -102,14 +135,14 @@ class Runs:
         """Note that the server said, in whatever way, that the task was not running."""
         if (run := self._runs.get(task)) is None:
             return
-        seen = run.known_by is KnownBy.OBSERVED
+        seen = run.known_by is KnownBy.OBSERVED and not run.unseen
         self._end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.last_seen)
         # By the server's own word, what is listed now is somebody else's work.
-        self._deny({task})
+        self._listing.deny({task})
 
     def all_started(self) -> None:
         """Note that the server took our order to start whatever is due: new items count at once."""
-        self._deny(self._stopping)
+        self._listing.deny(self._stopping)
         self._stopping.clear()
 
     def all_stopped(self, now: datetime) -> None:
@@ -126,8 +159,9 @@ class Runs:
             self._end(task, Outcome.END_NOT_SEEN, None)
 
     def server_updated(self) -> None:
-        """Note that another version answers: what its row tells has to be seen anew."""
-        self._row_proven = False
+        """Note that another version answers: it has restarted, and its row has to be seen anew."""
+        self.lost()
+        self._listing.row_proven = False
 
     def frozen(self, now: datetime) -> bool:
         """Note that the server takes connections and answers nothing; tell whether that is ours.
@@ -138,85 +172,109 @@ class Runs:
             known = BY_NAME.get(task)
             in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
             if run.ours and in_time and known and known.freezes_server:
-                run.row_seen, run.confirmed = now, True
+                run.row_spoke(now)
+                run.confirmed = True
         return self.maintenance
+
+    def out_of_sight(self) -> None:
+        """Note that a poll failed: what ends until the next one is not seen to end."""
+        for run in self._runs.values():
+            run.unseen = True
 
     def lost(self) -> None:
         """Note that the server stopped or restarted: whatever ran, its end was not seen."""
         for task in tuple(self._runs):
             self._end(task, Outcome.END_NOT_SEEN, None)
-        self._listed.clear()
-        self._row_busy = self._row_explained = self._polled = False
+        self._listing.clear()
+        self._row_explained = self._polled = False
 
     def polled(self, activities: Iterable[Activity], now: datetime) -> None:
-        """Take in what `/activities` lists: the only place where runs begin and end unasked."""
-        rows = tuple(activities)
-        told = [row.progress for row in rows if row.type == _ROW]
-        if not told or set(told) != {None}:
-            self._row_busy = any(p is not None and p < _ROW_IDLE for p in told)
-        if self._row_busy and not self._row_proven:
-            # Until now the row told nothing, so it said nothing against these either.
-            self._row_proven = True
-            self._listed = {u: replace(item, butlers=True) for u, item in self._listed.items()}
-        self._listed = {
-            row.uuid: self._listed.get(row.uuid) or Item(row.type, self._row_busy)
-            for row in rows
-            if row.type != _ROW
-        }
-        self._stopping = {task: at for task, at in self._stopping.items() if now - at < STOPPING}
-        spoken_for = self._evidence_of_items(now) | self._evidence_of_row(now)
+        """Take in what `/activities` lists."""
+        was_busy = self._listing.row_busy
+        self._listing.read(activities)
+        self._row_turned(now, was_busy=was_busy)
+        self._conclude(now, poll=True)
         self._polled = True
-        for task, run in tuple(self._runs.items()):
-            run.row_seen_busy |= self._row_busy
-            if task in spoken_for:
-                run.polls_without = 0
-            else:
-                run.polls_without += 1
-                outcome = run.outcome(
-                    now,
-                    row_busy=self._row_busy,
-                    row_idle=self._row_proven and not self._row_busy,
-                )
-                if outcome:
-                    self._end(task, outcome, run.last_seen)
+
+    def changed(self, change: ActivityChanged, now: datetime) -> bool:
+        """Take in one frame of the notification stream, by the same rules as a poll.
+
+        Returns whether only a poll can tell what a new item means: beside a row that was idle
+        when it was last seen, it may be Butler's or somebody else's.
+        """
+        activity, was_busy = change.activity, self._listing.row_busy
+        # Until now it was there, and the row said what it said.
+        if item := self._listing.items.get(activity.uuid):
+            self._hear(activity.uuid, item, now)
+            if not change.ended:
+                return False  # the most frequent frame by far: it ends nothing
+        self._hear_row(now, set(), poll=False)
+        new = None
+        if change.ended:
+            self._listing.drop(activity)
+        else:
+            new = self._listing.show(activity)
+        self._row_turned(now, was_busy=was_busy)
+        self._conclude(now)
+        return bool(
+            new
+            and new.butlers is None
+            and self._listing.row_proven
+            and new.type in TASK_OF_ACTIVITY
+        )
 
     # --- conclusions
 
-    def _command(self, task: str, now: datetime, grace: timedelta) -> Evidence:
-        self._stopping.pop(task, None)
-        run = self._runs[task] = Evidence(
+    def _our_start(self, now: datetime) -> Evidence:
+        """Return what a start of ours begins with, not confirmed yet."""
+        return Evidence(
             since=now,
             start_known=True,
             ours=True,
-            grace_until=now + grace,
-            row_idle_at_command=self._polled and not self._row_busy,
-            foreign=frozenset(self._listed),
+            grace_until=now + GRACE,
+            confirmed=False,
+            row_idle_at_command=self._polled and not self._listing.row_busy,
+            foreign=self.listed,
         )
-        return run
 
-    def _deny(self, tasks: Container[str]) -> None:
-        """Let what is listed now count for none of these tasks any more."""
-        for uuid, item in self._listed.items():
-            known = TASK_OF_ACTIVITY.get(item.type)
-            if known and known.name in tasks:
-                self._listed[uuid] = replace(item, denied=True)
+    def _row_turned(self, now: datetime, *, was_busy: bool) -> None:
+        """Draw the consequences of a row that turned busy or idle."""
+        if self._listing.row_busy and not was_busy:
+            self._row_busy_since = now
+        elif was_busy and not self._listing.row_busy:
+            self._row_explained = False
 
-    def _evidence_of_items(self, now: datetime) -> set[str]:
-        """Give each listed item to the runs it speaks for; return the tasks spoken for."""
+    def _conclude(self, now: datetime, *, poll: bool = False) -> None:
+        """Begin and end runs by all that is known now."""
+        self._stopping = {task: at for task, at in self._stopping.items() if now - at < STOPPING}
+        spoken_for = set[str]()
+        for uuid, item in self._listing.items.items():
+            spoken_for |= self._hear(uuid, item, now)
+        spoken_for |= self._hear_row(now, spoken_for, poll=poll)
+        for task, run in tuple(self._runs.items()):
+            run.row_seen_busy |= self._listing.row_busy
+            if task in spoken_for or task in self._sending:
+                continue
+            run.polls_without += poll
+            outcome = run.outcome(
+                now, row_busy=self._listing.row_busy, row_idle=self._listing.row_idle
+            )
+            if outcome:
+                self._end(task, outcome, run.last_seen)
+
+    def _hear(self, uuid: str, item: Item, now: datetime) -> set[str]:
+        """Give a listed item to the runs it speaks for; return their tasks."""
         spoken_for = set()
-        for uuid, item in self._listed.items():
-            for task, known_by in self._conclusions(uuid, item):
-                if (run := self._runs.get(task)) is None:
-                    run = self._runs[task] = Evidence(since=now, start_known=self._polled)
-                # From here on the items tell: no word of the server's outlives them.
-                run.item_seen, run.confirmed, run.grace_until = now, True, None
-                if known_by is KnownBy.OBSERVED:
-                    run.known_by = known_by
-                spoken_for.add(task)
+        for task, known_by in self._conclusions(uuid, item):
+            if (run := self._runs.get(task)) is None:
+                run = self._runs[task] = Evidence(since=now, start_known=self._polled)
+            run.item_spoke(now, known_by)
+            spoken_for.add(task)
         return spoken_for
 
     def _conclusions(self, uuid: str, item: Item) -> list[tuple[str, KnownBy]]:
         """Return the tasks for which one item speaks, and how well."""
+        listing = self._listing
         if (known := TASK_OF_ACTIVITY.get(item.type)) is None:
             # Users cause these as well: they begin no run, and keep only one of ours.
             return [
@@ -226,7 +284,7 @@ class Runs:
                 and uuid not in run.foreign
                 and (ours := BY_NAME.get(task))
                 and item.type in ours.ambiguous_types
-                and (self._row_busy or not (self._row_proven and run.row_seen_busy))
+                and not (listing.row_idle and run.row_seen_busy)
             ]
         task, run = known.name, self._runs.get(known.name)
         if task in self._stopping or item.denied:
@@ -235,20 +293,19 @@ class Runs:
             return []
         if run and run.ours:
             return [] if uuid in run.foreign else [(task, KnownBy.OBSERVED)]
-        if not self._row_proven:
+        if not listing.row_proven:
             return [(task, KnownBy.ASSUMED)]
-        return [(task, KnownBy.OBSERVED)] if self._row_busy and item.butlers else []
+        return [(task, KnownBy.OBSERVED)] if listing.row_busy and item.butlers else []
 
-    def _evidence_of_row(self, now: datetime) -> set[str]:
+    def _hear_row(self, now: datetime, spoken_for: set[str], *, poll: bool) -> set[str]:
         """Take a row that became busy after our command, unexplained, as evidence for it."""
-        self._row_explained = self._row_busy and (
-            self._row_explained
-            or any(
-                run.known_by is KnownBy.OBSERVED and run.item_seen == now
-                for run in self._runs.values()
-            )
-        )
-        if self._row_explained or not self._row_busy:
+        if not self._listing.row_busy:
+            return set()
+        if any(self._runs[task].known_by is KnownBy.OBSERVED for task in spoken_for):
+            if not self._row_explained:
+                self._explain_row(now)
+            self._row_explained = True
+        if self._row_explained:
             return set()
         waiting = [
             task
@@ -258,15 +315,26 @@ class Runs:
         if len(waiting) != 1:
             return set()  # of several, the row does not tell which
         run = self._runs[waiting[0]]
-        run.row_seen, run.confirmed = now, True
+        run.row_spoke(now)
+        # Frames come one by one: what explains the row may be the next of them.
+        run.confirmed |= poll
         return set(waiting)
+
+    def _explain_row(self, now: datetime) -> None:
+        """Take back what the row was believed to say just before an item said why it is busy."""
+        if self._row_busy_since and now - self._row_busy_since < ROW_EXPLAINED:
+            for run in self._runs.values():
+                if run.row_seen and run.row_seen >= self._row_busy_since:
+                    run.row_seen = None
+
+    def _announce(self, task: str, run: Evidence) -> None:
+        if run.confirmed and not run.announced:
+            run.announced = True
+            if run.start_known:
+                self._news.append(run.run(task))
 
     def _end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
         run = self._runs.pop(task)
-        if not run.confirmed:
-            return
-        if outcome is Outcome.END_NOT_SEEN:
-            ended = None
-        started = run.since if run.start_known else None
-        duration = max(ended - started, timedelta()) if ended and started else None
-        self._ended.append(EndedRun(task, started, ended, duration, outcome, run.known_by))
+        if run.confirmed:
+            self._announce(task, run)
+            self._news.append(run.ended_run(task, outcome, ended))

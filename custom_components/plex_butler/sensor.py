@@ -1,13 +1,22 @@
-"""The sensor that counts the tasks known to run."""
+"""Sensors: how many tasks are known to run, and when each of them last ran."""
 
+from datetime import datetime
 from typing import Any, override
 
-from homeassistant.components.sensor import SensorEntity, SensorEntityDescription
+from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+)
+from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PlexButlerConfigEntry
-from .entity import PlexButlerServerEntity
+from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
+from .models import EndedRun
+from .plex import ButlerTask
 from .tasks import task_key
 
 PARALLEL_UPDATES = 0
@@ -20,8 +29,9 @@ async def async_setup_entry(
     entry: PlexButlerConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensor of the server."""
+    """Add the sensor of the server and one for each task."""
     async_add_entities((RunningTasksSensor(entry.runtime_data, RUNNING_TASKS),))
+    async_follow_tasks(entry, SENSOR_DOMAIN, async_add_entities, LastRunSensor)
 
 
 class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
@@ -38,3 +48,33 @@ class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return the keys of these tasks; the name where a task is not in our table."""
         return {"tasks": [task_key(name) for name in self.coordinator.data.running]}
+
+
+class LastRunSensor(PlexButlerTaskEntity, SensorEntity):
+    """Shows when a task was last known to run, and how that run ended."""
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
+        """Initialize; these are many, and few people want them."""
+        super().__init__(coordinator, task)
+        self._attr_entity_registry_enabled_default = False
+
+    @property
+    def _last_run(self) -> EndedRun | None:
+        return self.coordinator.data.last_runs.get(self._task_name)
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Return when the task was last known to run; unknown before its first run is over."""
+        return self._last_run.last_known if self._last_run else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return how the run ended, how long it took in seconds, and how it is known."""
+        told = self._last_run.as_dict() if self._last_run else {}
+        shown = ("outcome", "started", "ended", "duration", "known_by")
+        return {key: told.get(key) for key in shown}

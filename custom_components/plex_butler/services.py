@@ -1,5 +1,6 @@
-"""The actions: start and stop tasks, and list them."""
+"""The actions: start and stop tasks, run one and wait for its end, and list them."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,20 +15,24 @@ from homeassistant.core import (
 from homeassistant.helpers import config_validation as cv, service
 import voluptuous as vol
 
-from .const import DOMAIN
+from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .models import EndedRun, Outcome, Run
 from .plex import ButlerTask, StartResult
 from .tasks import task_key
 
-ATTR_TASK = "task"
+ATTR_TIMEOUT = "timeout"
 ACCEPTED = "accepted"
 DISABLED_ON_SERVER = "disabled_on_server"
+NOT_SEEN = "not_seen"
+TIMEOUT = "timeout"
 
 
 class Action(StrEnum):
     """The actions' names."""
 
     GET_TASKS = "get_tasks"
+    RUN_TASK = "run_task"
     START_ALL = "start_all"
     START_TASK = "start_task"
     STOP_ALL = "stop_all"
@@ -36,6 +41,9 @@ class Action(StrEnum):
 
 SERVER_SCHEMA = vol.Schema({vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string})
 TASK_SCHEMA = SERVER_SCHEMA.extend({vol.Required(ATTR_TASK): cv.string})
+RUN_SCHEMA = TASK_SCHEMA.extend(
+    {vol.Optional(ATTR_TIMEOUT, default=timedelta(hours=1)): cv.positive_time_period}
+)
 
 
 @callback
@@ -43,6 +51,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     for action, handle, schema, response in (
         (Action.GET_TASKS, _get_tasks, SERVER_SCHEMA, SupportsResponse.ONLY),
+        (Action.RUN_TASK, _run_task, RUN_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.START_ALL, _start_all, SERVER_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.START_TASK, _start_task, TASK_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.STOP_ALL, _stop_all, SERVER_SCHEMA, SupportsResponse.OPTIONAL),
@@ -73,6 +82,17 @@ async def _start_task(call: ServiceCall) -> ServiceResponse:
     return response
 
 
+async def _run_task(call: ServiceCall) -> ServiceResponse:
+    coordinator = _coordinator(call)
+    task = coordinator.find_task(call.data[ATTR_TASK])
+    ended = await coordinator.async_run_task(task.name, call.data[ATTR_TIMEOUT])
+    if ended is None:
+        return _names(task) | {"result": TIMEOUT}
+    told = ended.as_dict()
+    outcome = told.pop("outcome")
+    return {"result": NOT_SEEN if ended.outcome is Outcome.END_NOT_SEEN else outcome} | told
+
+
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     task = coordinator.find_task(call.data[ATTR_TASK])
@@ -86,6 +106,7 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
     snapshot = coordinator.data
     return {
         "maintenance": snapshot.maintenance,
+        "watched_since": coordinator.config_entry.created_at.isoformat(),
         "tasks": [
             _names(task)
             | {
@@ -96,6 +117,8 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
                 "schedule_enabled": task.enabled,
                 "running": name in snapshot.running,
                 "known_by": run.known_by.value if (run := snapshot.running.get(name)) else None,
+                "run": _details(run),
+                "last_run": _details(snapshot.last_runs.get(name)),
             }
             for name, task in snapshot.tasks.items()
         ],
@@ -112,3 +135,10 @@ def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
 
 def _names(task: ButlerTask) -> dict[str, Any]:
     return {"task": task_key(task.name), "name": task.name}
+
+
+def _details(run: Run | EndedRun | None) -> dict[str, Any] | None:
+    """Return what there is to say of a run beside its task, which stands around it."""
+    if run is None:
+        return None
+    return {key: value for key, value in run.as_dict().items() if key not in ("task", "name")}

@@ -5,6 +5,7 @@ Names are seen on live servers and in the OpenAPI file; which activity belongs t
 inferred from the activity's type, and only types of which one task is the plain cause are mapped.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,3 +79,8 @@ TASK_OF_ACTIVITY: Final = {task.activity_type: task for task in KNOWN_TASKS if t
 def task_key(name: str) -> str:
     """Return the key of a task: its own where it is known, the server's name otherwise."""
     return known.key if (known := BY_NAME.get(name)) else name
+
+
+def is_among(name: str, wanted: Container[str]) -> bool:
+    """Tell whether a task is one of those that a user chose, by their keys or names."""
+    return name in wanted or task_key(name) in wanted

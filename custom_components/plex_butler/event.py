@@ -1,0 +1,57 @@
+"""The event entity: what tasks did, as it happens."""
+
+from typing import override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import SIGNAL_NEWS, PlexButlerConfigEntry
+from .entity import PlexButlerServerEntity
+from .models import EndedRun, Maintenance, News, Outcome
+
+PARALLEL_UPDATES = 0
+
+STARTED = "started"
+TASK_ACTIVITY = EventEntityDescription(
+    key="task_activity",
+    translation_key="task_activity",
+    event_types=[STARTED, *Outcome],
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: PlexButlerConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the event entity of the server."""
+    async_add_entities((TaskActivityEvent(entry.runtime_data, TASK_ACTIVITY),))
+
+
+class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
+    """Tells that a task started or ended, as far as that was seen; an outage is no such event."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: what happened last stays true while the server is away."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the news."""
+        await super().async_added_to_hass()
+        self.async_on_remove(async_dispatcher_connect(self.hass, SIGNAL_NEWS, self._take_news))
+
+    @callback
+    def _take_news(self, entry_id: str, news: News) -> None:
+        """Show what is news about a task of this server."""
+        if entry_id != self.coordinator.config_entry.entry_id or isinstance(news, Maintenance):
+            return
+        kind = news.outcome if isinstance(news, EndedRun) else STARTED
+        told = news.as_dict()
+        shown = ("task", "name", "duration", "known_by")
+        self._trigger_event(kind, {key: told[key] for key in shown if key in told})
+        self.async_write_ha_state()

@@ -1,0 +1,137 @@
+"""Triggers: a task started or ended, maintenance started or is over."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, override
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_OPTIONS
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.trigger import (
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.helpers.typing import ConfigType
+import voluptuous as vol
+
+from .const import ATTR_OUTCOME, ATTR_TASK
+from .coordinator import SIGNAL_NEWS
+from .models import EndedRun, Maintenance, News, Outcome, Run
+from .tasks import is_among
+
+_SERVER: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_TASKS: dict[vol.Marker, Any] = _SERVER | {
+    vol.Optional(ATTR_TASK, default=[]): vol.All(cv.ensure_list, [cv.string])
+}
+_OUTCOMES: dict[vol.Marker, Any] = _TASKS | {
+    vol.Optional(ATTR_OUTCOME, default=[]): vol.All(cv.ensure_list, [vol.In(list(Outcome))])
+}
+
+
+def _schema(options: dict[vol.Marker, Any]) -> vol.Schema:
+    return vol.Schema({vol.Required(CONF_OPTIONS, default={}): options})
+
+
+class NewsTrigger(Trigger):
+    """Fires for some of the news of one server, or of all of them.
+
+    News are told while an entry is loaded; an automation that is set up earlier misses none.
+    """
+
+    schema: ClassVar[vol.Schema] = _schema(_SERVER)
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take the options, which are valid."""
+        super().__init__(hass, config)
+        self._options = config.options or {}
+
+    @classmethod
+    @override
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate the options; what they name may come later."""
+        validated: ConfigType = cls.schema(config)
+        return validated
+
+    @abstractmethod
+    def fires_for(self, news: News) -> bool:
+        """Tell whether some news are those that are waited for."""
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Listen until detached."""
+        wanted = self._options.get(ATTR_CONFIG_ENTRY_ID)
+
+        @callback
+        def take_news(entry_id: str, news: News) -> None:
+            if wanted in (None, entry_id) and self.fires_for(news):
+                entry = self._hass.config_entries.async_get_known_entry(entry_id)
+                told = {ATTR_CONFIG_ENTRY_ID: entry_id, "server": entry.title}
+                if isinstance(news, Maintenance):
+                    run_action(told, f"{news.value.replace('_', ' ')} on {entry.title}")
+                    return
+                how = news.outcome if isinstance(news, EndedRun) else "started"
+                described = told | news.as_dict()
+                run_action(described, f"{described[ATTR_TASK]} {how} on {entry.title}")
+
+        return async_dispatcher_connect(self._hass, SIGNAL_NEWS, take_news)
+
+
+class TaskStartedTrigger(NewsTrigger):
+    """Fires when a task was seen, or assumed, to start."""
+
+    schema = _schema(_TASKS)
+
+    @override
+    def fires_for(self, news: News) -> bool:
+        wanted = self._options[ATTR_TASK]
+        return isinstance(news, Run) and (not wanted or is_among(news.task, wanted))
+
+
+class TaskEndedTrigger(NewsTrigger):
+    """Fires when a run is over, however that is known."""
+
+    schema = _schema(_OUTCOMES)
+
+    @override
+    def fires_for(self, news: News) -> bool:
+        wanted, outcomes = self._options[ATTR_TASK], self._options[ATTR_OUTCOME]
+        return (
+            isinstance(news, EndedRun)
+            and (not wanted or is_among(news.task, wanted))
+            and (not outcomes or news.outcome in outcomes)
+        )
+
+
+class MaintenanceStartedTrigger(NewsTrigger):
+    """Fires when Butler goes to work, with whatever."""
+
+    @override
+    def fires_for(self, news: News) -> bool:
+        return news is Maintenance.STARTED
+
+
+class MaintenanceOverTrigger(NewsTrigger):
+    """Fires when Butler rests again."""
+
+    @override
+    def fires_for(self, news: News) -> bool:
+        return news is Maintenance.OVER
+
+
+TRIGGERS: dict[str, type[Trigger]] = {
+    "maintenance_over": MaintenanceOverTrigger,
+    "maintenance_started": MaintenanceStartedTrigger,
+    "task_ended": TaskEndedTrigger,
+    "task_started": TaskStartedTrigger,
+}
+
+
+async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """Return the triggers."""
+    return TRIGGERS
