@@ -32,6 +32,7 @@ from .memory import Memories, Memory
 from .models import EndedRun, Maintenance, News, Snapshot
 from .observations import Observations
 from .plex import (
+    BUTLER_ROW,
     Activity,
     ActivityChanged,
     ButlerTask,
@@ -171,7 +172,7 @@ class Heartbeat(DataUpdateCoordinator[Snapshot]):
 
     def _compare(self, activities: tuple[Activity, ...]) -> None:
         """Notice a stream that keeps silent while activities change: a proxy may swallow it."""
-        listed = {activity.uuid for activity in activities if activity.type != "butler"}
+        listed = {activity.uuid for activity in activities if activity.type != BUTLER_ROW}
         if self._stream_complete and not self._told and listed != self._runs.listed:
             self._stream_silent = True
             self.observations.stream["silent"] += 1

@@ -7,10 +7,9 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from .plex import Activity
+from .plex import BUTLER_ROW, Activity
 from .tasks import TASK_OF_ACTIVITY
 
-_ROW: Final = "butler"
 _ROW_IDLE: Final = 100
 
 
@@ -48,10 +47,10 @@ class Listing:
     def read(self, activities: Iterable[Activity]) -> None:
         """Take in the whole list: what is not there has ended, whether a frame told so or not."""
         activities = tuple(activities)
-        self._show_rows({row.uuid: row.progress for row in activities if row.type == _ROW})
+        self._show_rows({row.uuid: row.progress for row in activities if row.type == BUTLER_ROW})
         items = {}
         for row in activities:
-            if row.type != _ROW:
+            if row.type != BUTLER_ROW:
                 item = self.items.get(row.uuid) or Item(row.type)
                 if item.butlers is None:
                     item = replace(item, butlers=self.row_busy)
@@ -60,7 +59,7 @@ class Listing:
 
     def show(self, activity: Activity) -> Item | None:
         """Take in that an activity is there; return a new item, None if it was known."""
-        if activity.type == _ROW:
+        if activity.type == BUTLER_ROW:
             self._show_rows(self._rows | {activity.uuid: activity.progress})
         elif activity.uuid not in self.items:
             item = Item(activity.type, self.row_busy or None)
@@ -70,7 +69,7 @@ class Listing:
 
     def drop(self, activity: Activity) -> None:
         """Take in that an activity has ended."""
-        if activity.type == _ROW:
+        if activity.type == BUTLER_ROW:
             self._show_rows({u: p for u, p in self._rows.items() if u != activity.uuid})
         else:
             self.items.pop(activity.uuid, None)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .plex import Activity, ActivityChanged, Notification
+from .plex import BUTLER_ROW, Activity, ActivityChanged, Notification
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Observations:
         self.tells_activities = activities is not None
         rows = tuple(activities or ())
         for row in rows:
-            if row.type == "butler":
+            if row.type == BUTLER_ROW:
                 self.row_uuids.add(row.uuid)
                 self.row_progress[row.progress] += 1
             elif row.uuid not in self._uuids:
@@ -43,7 +43,7 @@ class Observations:
         """Count what a frame of the notification stream told."""
         if isinstance(change, ActivityChanged):
             self.frames["ended" if change.ended else "there"] += 1
-            self.frames["butler row"] += change.activity.type == "butler"
+            self.frames["butler row"] += change.activity.type == BUTLER_ROW
         else:
             self.frames["preferences"] += 1
 

@@ -22,6 +22,7 @@ from .errors import (
 )
 from .middleware import refuse_redirects
 from .models import (
+    BUTLER_ROW,
     Activity,
     ActivityChanged,
     ButlerTask,
@@ -34,6 +35,7 @@ from .models import (
 )
 
 __all__ = [
+    "BUTLER_ROW",
     "REQUEST_TIMEOUT",
     "Activity",
     "ActivityChanged",

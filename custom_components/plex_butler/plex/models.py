@@ -5,6 +5,10 @@ Every field that the server may leave out can be None, and None means just that:
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+BUTLER_ROW: Final = "butler"
+"""The type of the activity that stands for Butler as a whole (seen): 100 is idle."""
 
 
 @dataclass(frozen=True, slots=True)
