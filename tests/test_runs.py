@@ -1,13 +1,10 @@
-"""What is concluded from which evidence: one test for each row of the table, and the laws."""
+"""What is concluded from which evidence: one test for each row of the table."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
 
-from custom_components.plex_butler.evidence import GRACE_ALREADY_RUNNING
 from custom_components.plex_butler.models import EndedRun, KnownBy, Outcome, Run
 from custom_components.plex_butler.plex import Activity
 from custom_components.plex_butler.runs import Runs
@@ -641,119 +638,3 @@ def test_clock_that_is_set_back_makes_no_negative_duration() -> None:
     server.runs.started(BACKUP, server.now)
     server.runs.stopped(BACKUP, server.now - seconds(3600))
     assert server.ended().duration == timedelta()
-
-
-TASKS = st.sampled_from([BACKUP, OPTIMIZE, SCAN, INTROS, LOUDNESS, "BrewCoffee"])
-ITEMS = st.lists(
-    st.builds(
-        Activity,
-        st.sampled_from("abcdef"),
-        st.sampled_from([INTRO_ITEM, LOUDNESS_ITEM, SCAN_ITEM, "media.download"]),
-        st.none() | st.integers(-1, 100),
-    ),
-    max_size=4,
-    unique_by=lambda activity: activity.uuid,
-)
-ROWS = st.sampled_from([(), (IDLE,), (BUSY,), (INDETERMINATE,)])
-
-
-class Laws(RuleBasedStateMachine):
-    """Random interleavings of commands, polls and losses: what must hold in all of them."""
-
-    @initialize()
-    def begin(self) -> None:
-        self.runs = Runs()
-        self.now = NIGHT
-        self.commanded: dict[str, datetime] = {}
-        self.asked = dict[str, datetime]()
-        self.last_evidence = NIGHT
-        self.ended = list[EndedRun]()
-
-    @rule(seconds=st.integers(0, 400))
-    def time_passes(self, seconds: int) -> None:
-        self.now += timedelta(seconds=seconds)
-
-    @rule(row=ROWS, items=ITEMS)
-    def poll(self, row: tuple[Activity, ...], items: list[Activity]) -> None:
-        self.runs.polled((*row, *items), self.now)
-        if items or any(r.progress != 100 for r in row):
-            self.last_evidence = self.now
-
-    @rule(task=TASKS)
-    def start(self, task: str) -> None:
-        self.runs.started(task, self.now)
-        self.commanded[task] = self.now
-        assert task in self.runs.running
-
-    @rule(task=TASKS)
-    def already_running(self, task: str) -> None:
-        self.runs.already_running(task, self.now)
-        self.commanded[task] = self.now
-        assert task in self.runs.running
-
-    @rule(task=TASKS)
-    def no_answer(self, task: str) -> None:
-        before = self.runs.running
-        self.runs.start_unconfirmed(task, self.now)
-        self.asked[task] = self.now
-        assert self.runs.running == before
-
-    @rule(task=TASKS)
-    def stop(self, task: str) -> None:
-        others = {t: run for t, run in self.runs.running.items() if t != task}
-        self.runs.stopped(task, self.now)
-        assert self.runs.running == others
-
-    @rule(task=TASKS)
-    def stop_of_an_idle_task(self, task: str) -> None:
-        before = self.runs.running
-        if task in before:
-            return
-        self.runs.was_not_running(task)
-        assert self.runs.running == before
-        assert not take_ended(self.runs)
-
-    @rule()
-    def stop_all(self) -> None:
-        self.runs.all_stopped(self.now)
-        assert not self.runs.running
-
-    @rule()
-    def lose(self) -> None:
-        self.runs.lost()
-        assert not self.runs.running
-        assert not self.runs.maintenance
-
-    @rule()
-    def quiet_for_a_while(self) -> None:
-        """Whatever ran: with nothing to show for it, it ends."""
-        for _ in range(4):
-            self.now += GRACE_ALREADY_RUNNING
-            self.runs.polled((), self.now)
-        assert not self.runs.running
-        assert not self.runs.unsettled
-
-    @invariant()
-    def nothing_runs_without_evidence(self) -> None:
-        for task, run in self.runs.running.items():
-            if run.known_by is KnownBy.OBSERVED:
-                assert task in (INTROS, LOUDNESS)
-            assert task in self.commanded or task in self.asked or task in (INTROS, LOUDNESS)
-        assert self.runs.maintenance or not self.runs.running
-
-    @invariant()
-    def no_end_or_duration_is_longer_than_what_was_seen(self) -> None:
-        for ended in take_ended(self.runs):
-            if ended.outcome is Outcome.END_NOT_SEEN:
-                assert (ended.ended, ended.duration) == (None, None)
-                continue
-            assert ended.ended is not None
-            assert ended.ended <= self.now
-            if ended.outcome is Outcome.FINISHED:
-                assert ended.ended <= self.last_evidence
-            if ended.duration is not None:
-                assert ended.started is not None
-                assert ended.duration == ended.ended - ended.started
-
-
-TestLaws = Laws.TestCase

@@ -58,14 +58,12 @@ class Listing:
         self.items = items
 
     def show(self, activity: Activity) -> Item | None:
-        """Take in that an activity is there; return a new item, None if it was known."""
+        """Take in that an activity is there which was not listed; return it unless it is a row."""
         if activity.type == BUTLER_ROW:
             self._show_rows(self._rows | {activity.uuid: activity.progress})
-        elif activity.uuid not in self.items:
-            item = Item(activity.type, self.row_busy or None)
-            self.items[activity.uuid] = item
-            return item
-        return None
+            return None
+        item = self.items[activity.uuid] = Item(activity.type, self.row_busy or None)
+        return item
 
     def drop(self, activity: Activity) -> None:
         """Take in that an activity has ended."""

@@ -203,12 +203,13 @@ class Runs:
         when it was last seen, it may be Butler's or somebody else's.
         """
         activity, was_busy = change.activity, self._listing.row_busy
-        # Until now it was there, and the row said what it said.
-        if item := self._listing.items.get(activity.uuid):
+        item = self._listing.items.get(activity.uuid)
+        if item and not change.ended:
+            # The most frequent frame by far: it ends nothing.
             self._hear(activity.uuid, item, now)
-            if not change.ended:
-                return False  # the most frequent frame by far: it ends nothing
-        self._hear_row(now, set(), poll=False)
+            return False
+        # Until now everything was as it is listed.
+        self._hear_row(now, self._hear_listed(now), poll=False)
         new = None
         if change.ended:
             self._listing.drop(activity)
@@ -247,9 +248,7 @@ class Runs:
     def _conclude(self, now: datetime, *, poll: bool = False) -> None:
         """Begin and end runs by all that is known now."""
         self._stopping = {task: at for task, at in self._stopping.items() if now - at < STOPPING}
-        spoken_for = set[str]()
-        for uuid, item in self._listing.items.items():
-            spoken_for |= self._hear(uuid, item, now)
+        spoken_for = self._hear_listed(now)
         spoken_for |= self._hear_row(now, spoken_for, poll=poll)
         for task, run in tuple(self._runs.items()):
             run.row_seen_busy |= self._listing.row_busy
@@ -262,8 +261,15 @@ class Runs:
             if outcome:
                 self._end(task, outcome, run.last_seen)
 
+    def _hear_listed(self, now: datetime) -> set[str]:
+        """Give each listed item to the runs it speaks for; return their tasks."""
+        spoken_for = set[str]()
+        for uuid, item in self._listing.items.items():
+            spoken_for |= self._hear(uuid, item, now)
+        return spoken_for
+
     def _hear(self, uuid: str, item: Item, now: datetime) -> set[str]:
-        """Give a listed item to the runs it speaks for; return their tasks."""
+        """Give one listed item to the runs it speaks for; return their tasks."""
         spoken_for = set()
         for task, known_by in self._conclusions(uuid, item):
             if (run := self._runs.get(task)) is None:
