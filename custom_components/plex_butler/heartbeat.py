@@ -29,7 +29,7 @@ from .evidence import GRACE
 from .failures import Failures
 from .issues import async_clear_issues
 from .memory import Memories, Memory
-from .models import EndedRun, Maintenance, News, Snapshot
+from .models import EndedRun, Maintenance, News, RunNews, Snapshot
 from .observations import Observations
 from .plex import (
     BUTLER_ROW,
@@ -49,7 +49,7 @@ from .runs import Runs
 SIGNAL_NEWS: SignalType[str, News] = SignalType(f"{DOMAIN}_news")
 """Sent with a config entry's id and what happened, after the entities have shown it."""
 
-_SHOW: Final = "show"
+_BUTLER: Final = ""  # no task has such a name
 # A poll that comes a moment too early must not leave the list of tasks to the next one.
 _ABOUT: Final = timedelta(seconds=5)
 
@@ -93,7 +93,7 @@ class Heartbeat(DataUpdateCoordinator[Snapshot]):
         self._last_runs: dict[str, EndedRun] = {}
         self._version: str | None = None
         self._commanded: datetime | None = None
-        self._news: list[News] = []
+        self._news: list[RunNews] = []
         self._maintenance: bool | None = None
         self._limit = KeyedRateLimit(hass)
         entry.async_on_unload(self._limit.async_remove)
@@ -276,18 +276,29 @@ class Heartbeat(DataUpdateCoordinator[Snapshot]):
     # --- publishing
 
     def _show_soon(self) -> None:
-        """Show what the runs say if it is anything new, at once but not too often in a row."""
-        self._take_news()
-        data, runs = self.data, self._runs
-        if not self._news and (data.running, data.maintenance) == (runs.running, runs.maintenance):
-            return
-        wait = SHOW_INTERVAL.total_seconds()
-        if self._limit.async_schedule_action(_SHOW, wait, time.time(), self._show) is None:
+        """Show what the runs say if it is anything new: at once, but no thing too often."""
+        now, wait = time.time(), SHOW_INTERVAL.total_seconds()
+        due = [
+            self._limit.async_schedule_action(thing, wait, now, self._show)
+            for thing in self._changed()
+        ]
+        if None in due:
             self._show()
+
+    def _changed(self) -> set[str]:
+        """Return what has to be shown: the tasks, and Butler as a whole."""
+        self._take_news()
+        shown, running = self.data.running, self._runs.running
+        changed = {
+            task for task in shown.keys() | running.keys() if shown.get(task) != running.get(task)
+        }
+        changed |= {told.task for told in self._news}
+        return changed | ({_BUTLER} if self.data.maintenance != self._runs.maintenance else set())
 
     @callback
     def _show(self) -> None:
-        self._limit.async_triggered(_SHOW)
+        for thing in self._changed():
+            self._limit.async_triggered(thing)
         # Where a poll has failed meanwhile, that is still what there is to show.
         if not self.last_update_success:
             return
@@ -333,7 +344,8 @@ class Heartbeat(DataUpdateCoordinator[Snapshot]):
         super().async_update_listeners()
         if not self.last_update_success:
             return
-        news, self._news = self._news, []
+        news: list[News] = [*self._news]
+        self._news.clear()
         before, self._maintenance = self._maintenance, self.data.maintenance
         if before is False and self._maintenance:
             news.insert(0, Maintenance.STARTED)

@@ -1,0 +1,248 @@
+"""What is remembered over restarts of Home Assistant, and what is not kept."""
+
+from datetime import timedelta
+import json
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.switch import DOMAIN as SWITCH
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_HOMEASSISTANT_STOP,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.memory import SAVE_DELAY
+from tests.conftest import House
+from tests.simulator import SimulatedPlex
+
+INTROS = "task_ButlerTaskGenerateIntroMarkers"
+NAME = "ButlerTaskGenerateIntroMarkers"
+BACKUP = "task_BackupDatabase"
+
+
+async def told(house: House, key: str, what: str) -> Any:
+    """Return a task's run or last run, as get_tasks tells it."""
+    answer = await house.act(DOMAIN, "get_tasks", True)
+    [task] = [task for task in answer["tasks"] if task["task"] == key]
+    return task[what]
+
+
+async def restart(hass: HomeAssistant, house: House, entry: MockConfigEntry) -> None:
+    """Reload the entry, which forgets all that is not in the file."""
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await house.settled()
+
+
+async def test_last_run_is_remembered(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    began = dt_util.utcnow()
+    await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")
+    await house.passes(10, step=5)
+    await house.passes(5)
+    last_run = await told(house, "generate_chapter_thumbs", "last_run")
+    assert last_run == {
+        "outcome": "finished",
+        "started": began.isoformat(),
+        "ended": last_run["last_known"],
+        "duration": last_run["duration"],
+        "last_known": last_run["last_known"],
+        "known_by": "observed",
+    }
+    assert 5 <= last_run["duration"] <= 15
+    await restart(hass, house, loaded)
+    assert await told(house, "generate_chapter_thumbs", "last_run") == last_run
+    assert await told(house, "backup_database", "last_run") is None
+
+
+async def test_sensor_of_the_last_run(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    entity_id = house.entity_id(server, "sensor", BACKUP)
+    assert hass.states.get(entity_id) is None
+    er.async_get(hass).async_update_entity(entity_id, disabled_by=None)
+    await restart(hass, house, loaded)
+    assert house.state(server, "sensor", BACKUP).state == STATE_UNKNOWN
+    assert house.state(server, "sensor", BACKUP).attributes["outcome"] is None
+    server.faults.no_row = True
+    began = dt_util.utcnow()
+    await house.act(DOMAIN, "start_task", task="backup_database")
+    await house.passes(40)
+    state = house.state(server, "sensor", BACKUP)
+    assert state.state == began.isoformat(timespec="seconds")
+    shown = {key: state.attributes[key] for key in ("outcome", "ended", "duration", "known_by")}
+    assert shown == {
+        "outcome": "end_not_seen",
+        "ended": None,
+        "duration": None,
+        "known_by": "assumed",
+    }
+    assert state.attributes["started"] == began.isoformat()
+
+
+async def test_run_goes_on_over_a_restart_with_its_old_start(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(30)
+    run = await told(house, "generate_intro_markers", "run")
+    await restart(hass, house, loaded)
+    assert house.state(server, SWITCH, INTROS).state == STATE_ON
+    assert await told(house, "generate_intro_markers", "run") == run
+    await house.passes(300)
+    last_run = await told(house, "generate_intro_markers", "last_run")
+    assert (last_run["outcome"], last_run["started"]) == ("finished", run["started"])
+
+
+@pytest.mark.parametrize("updated", [False, True])
+async def test_run_that_ended_while_home_assistant_was_off(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    *,
+    updated: bool,
+) -> None:
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(20)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    if updated:
+        # The items go on, but in another life of the server.
+        server.version = "1.99.0.1-abc"
+    else:
+        server.butler.stop_all()
+    await house.passes(20)
+    await house.set_up(loaded, server)
+    assert house.state(server, SWITCH, INTROS).state == (STATE_ON if updated else STATE_OFF)
+    if updated:
+        assert (await told(house, "generate_intro_markers", "run"))["started"] is None
+    last_run = await told(house, "generate_intro_markers", "last_run")
+    assert (last_run["outcome"], last_run["duration"]) == ("end_not_seen", None)
+
+
+async def test_row_that_tells_something_is_remembered(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.butler.start("UpgradeMediaAnalysis")
+    await house.passes(60)
+    await restart(hass, house, loaded)
+    server.users.add_episode(seconds=600)
+    await house.settled()
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+
+
+async def test_memory_needs_no_entity(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, loaded.entry_id):
+        registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    await restart(hass, house, loaded)
+    assert not [s for s in hass.states.async_all() if "cellar" in s.entity_id]
+    server.butler.start("GenerateChapterThumbs")
+    await house.passes(600, step=5)
+    assert (await told(house, "generate_chapter_thumbs", "last_run"))["outcome"] == "finished"
+
+
+async def test_file_holds_what_is_needed_and_nothing_private(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+) -> None:
+    await house.set_up(entry, server)
+    key = f"{DOMAIN}.{entry.entry_id}"
+    assert key not in hass_storage
+    await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")
+    await house.passes(15)
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(SAVE_DELAY + 5)
+    stored = hass_storage[key]
+    assert stored["data"]["version"] == server.version
+    assert list(stored["data"]["runs"]) == [NAME]
+    assert [run["task"] for run in stored["data"]["last_runs"]] == ["GenerateChapterThumbs"]
+    text = json.dumps(stored)
+    private = (server.owner_token, server.friendly_name, "Private", "127.0.0.1")
+    assert not [secret for secret in private if secret in text]
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert key not in hass_storage
+
+
+async def test_file_is_written_when_something_began_or_ended_and_not_at_each_poll(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+) -> None:
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(30)
+    key = f"{DOMAIN}.{entry.entry_id}"
+    before = json.dumps(hass_storage[key])
+    await house.passes(60)
+    assert json.dumps(hass_storage[key]) == before
+    # What was seen last is written when Home Assistant stops.
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await house.settled()
+    seen = dt_util.parse_datetime(hass_storage[key]["data"]["runs"][NAME]["item_seen"])
+    assert seen
+    assert dt_util.utcnow() - seen <= timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [],
+        {"version": None, "row_proven": True, "runs": [], "last_runs": []},
+        {"version": None, "row_proven": True, "runs": {"X": {}}, "last_runs": []},
+        {"version": None, "row_proven": True, "runs": {}, "last_runs": [{"task": "X"}]},
+        {"version": None, "row_proven": True, "runs": {}, "last_runs": {"X": 7}},
+    ],
+)
+async def test_file_that_cannot_be_read_is_forgotten(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    data: Any,
+) -> None:
+    key = f"{DOMAIN}.{entry.entry_id}"
+    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+    await house.set_up(entry, server)
+    assert await told(house, "backup_database", "last_run") is None
+    assert ("cannot be read" in caplog.text) is bool(data)
+
+
+async def test_server_that_is_off_at_start_forgets_nothing(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(30)
+    run = await told(house, "generate_intro_markers", "run")
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    await server.stop_listening()
+    await house.set_up(loaded, server, ConfigEntryState.SETUP_RETRY)
+    await server.listen()
+    await house.passes(60, step=10)
+    assert loaded.state is ConfigEntryState.LOADED
+    assert await told(house, "generate_intro_markers", "run") == run
