@@ -54,3 +54,5 @@ async def _told(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Notific
     async for message in socket:
         if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
             yield changes
+        # What has arrived already comes without a turn of the event loop: others want one too.
+        await asyncio.sleep(0)
