@@ -246,3 +246,23 @@ async def test_server_that_is_off_at_start_forgets_nothing(
     await house.passes(60, step=10)
     assert loaded.state is ConfigEntryState.LOADED
     assert await told(house, "generate_intro_markers", "run") == run
+
+
+async def test_what_is_told_while_the_entry_is_unloaded_overwrites_nothing_later(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+) -> None:
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(SAVE_DELAY + 5)
+    unloading = hass.async_create_task(hass.config_entries.async_unload(entry.entry_id))
+    server.butler.start("GenerateChapterThumbs")
+    await house.sent()
+    assert await unloading
+    server.butler.stop_all()
+    await house.set_up(entry, server)
+    await house.passes(SAVE_DELAY + 5)
+    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"] == {}

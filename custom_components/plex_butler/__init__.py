@@ -45,7 +45,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
     """Unload one server, and remember what runs there."""
     async_clear_issues(hass, entry)
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
-        await entry.runtime_data.memory.save()
+        await entry.runtime_data.memory.close()
     return unloaded
 
 

@@ -38,6 +38,7 @@ class Memory:
         """Initialize; `remember` is asked for what there is to be written."""
         self._store = _store(hass, entry_id)
         self._remember = remember
+        self._closed = False
 
     async def load(self) -> Memories:
         """Read the file; what cannot be read in it is forgotten."""
@@ -56,10 +57,12 @@ class Memory:
 
     def save_soon(self) -> None:
         """Write what has changed in a while, or when Home Assistant stops."""
-        self._store.async_delay_save(self._content, SAVE_DELAY)
+        if not self._closed:
+            self._store.async_delay_save(self._content, SAVE_DELAY)
 
-    async def save(self) -> None:
-        """Write everything now."""
+    async def close(self) -> None:
+        """Write everything now; the file belongs to whoever sets the entry up next."""
+        self._closed = True
         await self._store.async_save(self._content())
 
     def _content(self) -> dict[str, Any]:
