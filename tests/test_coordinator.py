@@ -46,6 +46,15 @@ def connected(house: House, server: SimulatedPlex) -> str:
     return house.state(server, "binary_sensor", "server").state
 
 
+async def between_two_tries(house: House, server: SimulatedPlex) -> None:
+    """Wait until no try to open a stream comes with the next poll: they get more and more rare."""
+    await house.passes(900, step=30)
+    server.requests.clear()
+    while "/:/websockets/notifications" not in {request.path for request in server.requests}:
+        await house.passes(30, step=30)
+    await house.passes(30, step=30)
+
+
 async def refusal(house: House, action: str = "start_all", **data: Any) -> str | None:
     """Call an action that fails and return why."""
     with pytest.raises(HomeAssistantError) as refused:
@@ -384,6 +393,7 @@ async def test_command_that_crosses_a_failing_poll_hides_no_outage(
 async def test_poll_that_a_command_crossed_is_asked_again(
     hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
 ) -> None:
+    await between_two_tries(house, server)
     server.faults.slow = 1
     freezer.tick(30)
     async_fire_time_changed(hass)
@@ -400,6 +410,7 @@ async def test_poll_that_a_command_crossed_is_asked_again(
 async def test_command_that_arrives_after_a_failed_poll_hides_no_outage(
     hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
 ) -> None:
+    await between_two_tries(house, server)
     server.faults.slow = 8
     stopping = hass.async_create_task(house.act(DOMAIN, "stop_all"))
     await house.sent()

@@ -1,5 +1,6 @@
 """The parser: what servers really sent, every form that is tolerated, and nonsense."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 import json
 from typing import Any
@@ -9,18 +10,22 @@ import pytest
 
 from custom_components.plex_butler.plex import (
     Activity,
+    ActivityChanged,
     ButlerTask,
     Identity,
     NotPlexError,
+    PreferencesChanged,
     Server,
 )
 from custom_components.plex_butler.plex.parse import (
     is_task_name,
     parse_activities,
     parse_identity,
+    parse_notifications,
     parse_server,
     parse_tasks,
 )
+from tests.bare_http import FIXTURES
 
 MACHINE = "e004a7de00000000000000000000000000000000"
 IDENTITY = Identity(MACHINE, "1.43.4.10903-e5521bd8c", claimed=False)
@@ -455,3 +460,326 @@ def test_good_rows_survive_bad_neighbours(before: list[Any], after: list[Any]) -
 
     assert tasks[0] == ButlerTask("Ours", "Ours", None, None, None, enabled=True)
     assert activities[0] == Activity("ours", "butler", 5)
+
+
+# The notification stream
+
+FRAMES = (FIXTURES / "frames.jsonl").read_text().splitlines()
+EVENTS = [
+    line.removeprefix("data: ")
+    for line in (FIXTURES / "events.txt").read_text().splitlines()
+    if line.startswith("data: ")
+]
+UUID = "5d3e1c02-9a41-4c5b-8f60-0c7d5b1e2a0"
+SUBSCRIPTIONS = "provider.subscriptions.process"
+REFRESH = "library.refresh.items"
+ACTIVITY = {
+    "uuid": "a",
+    "type": "media.generate.intros",
+    "cancellable": False,
+    "userID": 1,
+    "title": "Detecting intros of Private Show",
+    "subtitle": "Private Show S02 E01",
+    "progress": 40,
+    "Context": {"key": "/library/metadata/private"},
+}
+UPDATED = {"event": "updated", "uuid": "a", "Activity": ACTIVITY}
+CHANGED = ActivityChanged(Activity("a", "media.generate.intros", 40), ended=False)
+SETTING = {"id": "ButlerStartHour", "type": "int", "value": 3}
+
+
+def frame(*rows: Any, type_: Any = "activity", **more: Any) -> str:
+    container = {"type": type_, "size": len(rows), "ActivityNotification": list(rows)}
+    return json.dumps({"NotificationContainer": container | more})
+
+
+def test_frames_that_were_seen() -> None:
+    def changed(number: int, kind: str, progress: int, *, ended: bool) -> ActivityChanged:
+        return ActivityChanged(Activity(f"{UUID}{number}", kind, progress), ended)
+
+    assert [parse_notifications(line) for line in FRAMES] == [
+        (),
+        (changed(6, SUBSCRIPTIONS, 0, ended=False),),
+        (changed(6, SUBSCRIPTIONS, 100, ended=True),),
+        (),
+        (),
+        (changed(7, REFRESH, 0, ended=False),),
+        (changed(7, REFRESH, 100, ended=True),),
+        (changed(8, REFRESH, 0, ended=False),),
+        (changed(8, REFRESH, 0, ended=False),),
+        (),
+        (),
+    ]
+    assert [parse_notifications(data) for data in EVENTS] == [
+        (),
+        (changed(6, SUBSCRIPTIONS, 0, ended=False),),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"NotificationContainer": {"type": "activity", "ActivityNotification": [UPDATED]}},
+        {"NotificationContainer": {"type": "activity", "ActivityNotification": UPDATED}},
+        {"NotificationContainer": {"ActivityNotification": [UPDATED]}},
+        {"ActivityNotification": [UPDATED]},
+        {"ActivityNotification": UPDATED},
+        {"ActivityNotification": UPDATED | {"Activity": [ACTIVITY]}},
+    ],
+    ids=["list", "single", "no type", "bare list", "bare", "list inside"],
+)
+def test_shapes_of_a_frame(content: Any) -> None:
+    assert parse_notifications(json.dumps(content)) == (CHANGED,)
+    assert parse_notifications(json.dumps(content, indent=2)) == (CHANGED,)
+
+
+def test_nobodys_films_are_in_a_frame() -> None:
+    assert "rivate" not in repr(parse_notifications(frame(UPDATED)))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"uuid": 7}, Activity("7", "media.generate.intros", 40)),
+        ({"uuid": " a "}, CHANGED.activity),
+        ({"uuid": "\ud800"}, Activity("?", "media.generate.intros", 40)),
+        ({"progress": "75"}, replace(CHANGED.activity, progress=75)),
+        ({"progress": -1}, replace(CHANGED.activity, progress=-1)),
+        ({"progress": 4000}, replace(CHANGED.activity, progress=100)),
+        ({"progress": float("nan")}, replace(CHANGED.activity, progress=None)),
+        ({"progress": float("-inf")}, replace(CHANGED.activity, progress=None)),
+        ({"progress": {}}, replace(CHANGED.activity, progress=None)),
+        ({"Context": None}, CHANGED.activity),
+        ({"Context": [[]]}, CHANGED.activity),
+        ({"type": "butler"}, replace(CHANGED.activity, type="butler")),
+    ],
+)
+def test_fields_of_a_frame(change: dict[str, Any], expected: Activity) -> None:
+    told = parse_notifications(frame(UPDATED | {"Activity": ACTIVITY | change}))
+
+    assert told == (ActivityChanged(expected, ended=False),)
+
+
+@pytest.mark.parametrize("left_out", ["Context", "title", "subtitle", "userID", "cancellable"])
+def test_what_a_frame_may_leave_out(left_out: str) -> None:
+    activity = {key: value for key, value in ACTIVITY.items() if key != left_out}
+
+    assert parse_notifications(frame({"event": "updated", "Activity": activity})) == (CHANGED,)
+
+
+def test_progress_may_be_left_out() -> None:
+    activity = {"uuid": "a", "type": "media.generate.intros"}
+
+    assert parse_notifications(frame({"event": "ended", "Activity": activity})) == (
+        ActivityChanged(Activity("a", "media.generate.intros", None), ended=True),
+    )
+
+
+BAD_ROWS: list[Any] = [
+    {},
+    None,
+    7,
+    "ActivityNotification",
+    [],
+    {"event": "updated"},
+    {"event": "updated", "Activity": None},
+    {"event": "updated", "Activity": "a"},
+    {"event": "updated", "Activity": []},
+    {"event": "updated", "Activity": {"type": "butler"}},
+    {"event": "updated", "Activity": {"uuid": "b"}},
+    {"event": "updated", "Activity": {"uuid": None, "type": "butler"}},
+    {"event": "updated", "Activity": {"uuid": True, "type": "butler"}},
+    {"event": "updated", "Activity": {"uuid": 1.5, "type": "butler"}},
+    {"event": "updated", "Activity": {"uuid": " ", "type": "butler"}},
+    {"event": "updated", "Activity": {"uuid": "b", "type": ["butler"]}},
+    *(
+        UPDATED | {"event": event}
+        for event in (None, "", "paused", "Updated", 1, True, ["updated"], {"updated": 1})
+    ),
+    {"Activity": ACTIVITY},
+]
+
+
+@pytest.mark.parametrize("row", BAD_ROWS, ids=str)
+def test_a_bad_row_of_a_frame_is_no_news_and_costs_no_other(row: Any) -> None:
+    assert parse_notifications(frame(row)) == ()
+    assert parse_notifications(json.dumps({"ActivityNotification": row})) == ()
+    assert parse_notifications(frame(row, UPDATED, row)) == (CHANGED,)
+
+
+def test_rows_of_a_frame_stay_in_order() -> None:
+    """One activity may have several: nothing is put together here."""
+    ended = UPDATED | {"event": "ended"}
+    other = UPDATED | {"event": "started", "Activity": ACTIVITY | {"uuid": "b"}}
+    told = parse_notifications(frame(UPDATED, other, ended, UPDATED))
+
+    assert told == (
+        CHANGED,
+        ActivityChanged(replace(CHANGED.activity, uuid="b"), ended=False),
+        replace(CHANGED, ended=True),
+        CHANGED,
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"NotificationContainer": {"type": "preference", "size": 1, "Setting": [SETTING]}},
+        {"NotificationContainer": {"type": "preference", "Setting": SETTING}},
+        {"NotificationContainer": {"Setting": [SETTING, SETTING]}},
+        {"Setting": SETTING},
+    ],
+    ids=["list", "single", "no type", "bare"],
+)
+def test_preferences_have_changed(content: Any) -> None:
+    """Which of them is not told further: the task list says what it means."""
+    assert parse_notifications(json.dumps(content)) == (PreferencesChanged(),)
+
+
+def test_settings_in_a_frame_of_another_type() -> None:
+    for type_ in ("activity", "provider.content.change", "Preference", 7):
+        content = {"type": type_, "Setting": [SETTING]}
+        assert parse_notifications(json.dumps({"NotificationContainer": content})) == ()
+    assert parse_notifications(frame(UPDATED, Setting=[SETTING])) == (CHANGED,)
+
+
+def test_activities_and_preferences_in_one_frame() -> None:
+    told = parse_notifications(frame(UPDATED, type_="preference", Setting=[SETTING]))
+
+    assert told == (CHANGED, PreferencesChanged())
+
+
+OURS = '"ActivityNotification" "Setting"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ping",
+        OURS,
+        OURS.split(maxsplit=1)[0],
+        f"[{OURS.replace(' ', ',')}]",
+        '{"type":"ActivityNotification","word":"Setting"}',
+        '{"NotificationContainer":["Setting"]}',
+        '{"NotificationContainer":null,"Setting":[]}',
+        '{"NotificationContainer":{"type":"timeline","TimelineEntry":["ActivityNotification"]}}',
+        '{"NotificationContainer":{"NotificationContainer":{"Setting":[]}}}',
+        '{"log":{"type":"activity","ActivityNotification":[]}}',
+        '{"ActivityNotification":null}',
+        frame(UPDATED)[:-1],
+        frame(UPDATED) + "}",
+        frame(UPDATED | {"Activity": ACTIVITY | {"uuid": 7}}).replace(" 7", " " + "7" * 5000),
+        '{"Setting":' + "[" * 200_000,
+        '{"ActivityNotification":' * 200_000,
+        '{"ActivityNotification":' * 500 + "7" + "}" * 500,
+    ],
+    ids=range(18),
+)
+def test_frames_that_are_no_news(text: str) -> None:
+    assert parse_notifications(text) == ()
+
+
+def test_a_frame_may_be_nested_as_deeply_as_it_likes() -> None:
+    deep = frame(UPDATED | {"Activity": ACTIVITY | {"Context": 7}})
+    for depth, expected in ((300, (CHANGED,)), (200_000, ())):
+        nested = deep.replace('"Context": 7', f'"Context": {"[" * depth}{"]" * depth}')
+        assert parse_notifications(nested) == expected
+
+
+def check_frame(text: str) -> None:
+    """Nothing comes out but what is ours to know."""
+    told = parse_notifications(text)
+    assert isinstance(told, tuple)
+    for change in told:
+        if type(change) is ActivityChanged:
+            assert type(change.ended) is bool
+            activity = change.activity
+            assert type(activity) is Activity
+            assert type(activity.uuid) is str
+            assert activity.uuid.encode()
+            assert type(activity.type) is str
+            assert activity.type.encode()
+            assert activity.progress is None or activity.progress in range(-1, 101)
+        else:
+            assert type(change) is PreferencesChanged
+
+
+def places(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every value of a content, as what holds it and its key or index in there."""
+    for key in content if isinstance(content, dict) else range(len(content)):
+        yield content, key
+        if isinstance(content[key], dict | list):
+            yield from places(content[key])
+
+
+VALID = [
+    *(line for line in [*FRAMES, *EVENTS] if parse_notifications(line)),
+    frame(UPDATED, UPDATED, type_=None, Setting=[SETTING]),
+]
+
+
+@st.composite
+def mutated_frames(draw: st.DrawFn) -> str:
+    """A frame of which some values are something else, or are gone."""
+    content = json.loads(draw(st.sampled_from(VALID)))
+    for _ in range(draw(st.integers(1, 3))):
+        if found := list(places(content)):
+            holder, key = draw(st.sampled_from(found))
+            if draw(st.booleans()):
+                holder[key] = draw(VALUES)
+            else:
+                del holder[key]
+    return json.dumps(content)
+
+
+@st.composite
+def mangled_frames(draw: st.DrawFn) -> str:
+    """A frame of which a piece is some other text."""
+    text = draw(st.sampled_from(VALID))
+    begin, end = sorted(draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+    return text[:begin] + draw(st.text(max_size=8)) + text[end:]
+
+
+@settings(deadline=None)
+@given(st.text() | st.text().map(lambda text: OURS + text) | mangled_frames())
+def test_any_text_in_a_frame(text: str) -> None:
+    check_frame(text)
+
+
+KEYS = FIELDS | st.sampled_from(
+    ["NotificationContainer", "ActivityNotification", "Activity", "Setting", "event"]
+)
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        VALUES | st.sampled_from(["started", "updated", "ended", "activity", "preference"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+        max_leaves=20,
+    )
+)
+def test_any_json_in_a_frame(content: Any) -> None:
+    check_frame(json.dumps(content))
+    check_frame(json.dumps({"NotificationContainer": content}))
+
+
+@settings(deadline=None, max_examples=300)
+@given(mutated_frames())
+def test_any_mutation_of_a_frame(text: str) -> None:
+    check_frame(text)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["title", "subtitle", "Context", "userID", "unknown"]), VALUES)
+def test_nothing_gets_in_but_uuid_type_and_progress(field: str, value: Any) -> None:
+    told = parse_notifications(frame(UPDATED | {"Activity": ACTIVITY | {field: value}}))
+
+    assert told == (CHANGED,)
+
+
+@settings(deadline=None)
+@given(st.lists(VALUES, max_size=3), st.lists(VALUES, max_size=3))
+def test_a_good_row_of_a_frame_survives_bad_neighbours(before: list[Any], after: list[Any]) -> None:
+    assert CHANGED in parse_notifications(frame(*before, UPDATED, *after))

@@ -168,14 +168,13 @@ class PlexClient:
                 time_limit=self._time_limit,
             ) as changes:
                 _LOGGER.debug("%s: open", _STREAM)
-                try:
-                    yield changes
-                finally:
-                    # Whoever takes the address next has to show who it is.
-                    self._identity = None
+                yield changes
         except PlexError as err:
             _LOGGER.debug("%s: %s", _STREAM, err)
             raise
+        finally:
+            # Whoever takes the address next has to show who it is.
+            self._identity = None
 
     async def _ask[T](
         self,

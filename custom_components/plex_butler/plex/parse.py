@@ -31,7 +31,7 @@ _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z
 _INTERVAL_IN_SECONDS: Final = 3600
 _LONGEST_INTERVAL: Final = 3650
 # What an activity's frame says of it (seen). Each of them tells that it was there.
-_EVENTS: Final = frozenset({"started", "updated", "ended"})
+_EVENTS: Final = ("started", "updated", "ended")
 _ACTIVITY_ROWS: Final = "ActivityNotification"
 _PREFERENCE_ROWS: Final = "Setting"
 

@@ -21,6 +21,7 @@ from .parse import parse_notifications
 HEARTBEAT: Final = 15.0
 """How often a silent server is asked whether it is still there, in seconds."""
 
+_AT_ONCE: Final = 10
 _CLOSING: Final = ClientWSTimeout(ws_close=1.0)
 
 
@@ -44,15 +45,20 @@ async def open_stream(
     # Not inside the except block: aiohttp's errors come with the headers that hold the token.
     if failure:
         raise failure
+    told = _told(socket)
     try:
-        yield _told(socket)
+        yield told
     finally:
+        await told.aclose()
         await socket.close()
 
 
 async def _told(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Notification, ...]]:
+    count = 0
     async for message in socket:
         if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
             yield changes
-        # What has arrived already comes without a turn of the event loop: others want one too.
-        await asyncio.sleep(0)
+        count += 1
+        if count % _AT_ONCE == 0:
+            # What has arrived already comes without a turn of the event loop; others want one.
+            await asyncio.sleep(0)
