@@ -454,6 +454,19 @@ def test_end_by_gap_needs_three_polls() -> None:
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
 
 
+def test_polls_without_an_item_are_counted_from_the_last_item() -> None:
+    server = Server(first=())
+    server.poll(item(INTRO_ITEM))
+    server.poll()
+    server.poll()
+    server.poll(item(INTRO_ITEM, "2"))
+    server.poll(after=600)
+    server.poll(after=600)
+    assert INTROS in server.running
+    server.poll(after=1)
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
 def test_night_of_forty_episodes_is_one_run() -> None:
     server = Server(row_proven=True)
     for episode in range(40):

@@ -366,12 +366,12 @@ def test_run_that_goes_on_over_a_restart_keeps_its_start_and_is_no_news() -> Non
 
 def test_run_that_is_over_after_a_restart_has_no_end() -> None:
     server = Telling()
-    server.poll(BUSY, item(INTRO_ITEM))
+    server.polls(30, BUSY, item(INTRO_ITEM))
     server = restarted(server)
     server.poll(IDLE, after=40)
     ended = server.ended()
     assert (ended.outcome, ended.ended, ended.duration) == (Outcome.END_NOT_SEEN, None, None)
-    assert ended.last_known == NIGHT + seconds(5)
+    assert ended.last_known == NIGHT + seconds(30)
 
 
 def test_pause_between_items_survives_a_restart() -> None:
