@@ -125,6 +125,16 @@ def test_row_that_ends_is_idle() -> None:
     assert not server.runs.maintenance
 
 
+def test_row_that_lost_its_progress_is_as_busy_as_before_but_not_after_a_loss() -> None:
+    server = Telling(first=(BUSY,))
+    server.poll(Activity("other row", "butler", None))
+    assert server.runs.maintenance
+    server.poll(BUSY)
+    server.runs.lost()
+    server.poll(Activity("row", "butler", None))
+    assert not server.runs.maintenance
+
+
 def test_second_row_that_is_busy_keeps_maintenance_on() -> None:
     server = Telling()
     server.frame(BUSY)

@@ -4,10 +4,9 @@ from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import SIGNAL_NEWS, PlexButlerConfigEntry
+from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerServerEntity
 from .models import EndedRun, Maintenance, News, Outcome
 
@@ -43,12 +42,12 @@ class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Listen to the news."""
         await super().async_added_to_hass()
-        self.async_on_remove(async_dispatcher_connect(self.hass, SIGNAL_NEWS, self._take_news))
+        self.async_on_remove(self.coordinator.async_add_news_listener(self._take_news))
 
     @callback
-    def _take_news(self, entry_id: str, news: News) -> None:
-        """Show what is news about a task of this server."""
-        if entry_id != self.coordinator.config_entry.entry_id or isinstance(news, Maintenance):
+    def _take_news(self, news: News) -> None:
+        """Show what is news about a task."""
+        if isinstance(news, Maintenance):
             return
         kind = news.outcome if isinstance(news, EndedRun) else STARTED
         told = news.as_dict()

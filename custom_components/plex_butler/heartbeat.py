@@ -1,11 +1,12 @@
 """The heartbeat: asks the server, hears what it tells, feeds `runs`, publishes one snapshot."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 import time
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
@@ -47,7 +48,7 @@ from .push import Push
 from .runs import Runs
 
 SIGNAL_NEWS: SignalType[str, News] = SignalType(f"{DOMAIN}_news")
-"""Sent with a config entry's id and what happened, after the entities have shown it."""
+"""For triggers: sent with a config entry's id and what happened, once the entities show it."""
 
 _BUTLER: Final = ""  # no task has such a name
 # A poll that comes a moment too early must not leave the list of tasks to the next one.
@@ -94,6 +95,7 @@ class Heartbeat(DataUpdateCoordinator[Snapshot]):
         self._version: str | None = None
         self._commanded: datetime | None = None
         self._news: list[RunNews] = []
+        self._news_listeners: list[Callable[[News], None]] = []
         self._maintenance: bool | None = None
         self._limit = KeyedRateLimit(hass)
         entry.async_on_unload(self._limit.async_remove)
@@ -352,4 +354,18 @@ class Heartbeat(DataUpdateCoordinator[Snapshot]):
         elif before and not self._maintenance:
             news.append(Maintenance.OVER)
         for told in news:
+            for listener in tuple(self._news_listeners):
+                listener(told)
+        for told in news:
             async_dispatcher_send(self.hass, SIGNAL_NEWS, self.config_entry.entry_id, told)
+
+    @callback
+    def async_add_news_listener(self, listener: Callable[[News], None]) -> CALLBACK_TYPE:
+        """Let an entity show the news before the triggers fire for them."""
+        self._news_listeners.append(listener)
+
+        @callback
+        def remove() -> None:
+            self._news_listeners.remove(listener)
+
+        return remove
