@@ -81,7 +81,7 @@ def test_nothing_is_known_before_the_first_poll() -> None:
 def test_accepted_start_runs_assumed_since_now() -> None:
     server = Server()
     server.runs.started(BACKUP, server.now)
-    assert server.runs.running == {BACKUP: Run(BACKUP, NIGHT, KnownBy.ASSUMED)}
+    assert server.runs.running == {BACKUP: Run(BACKUP, NIGHT, KnownBy.ASSUMED, ours=True)}
     assert server.runs.maintenance
 
 
@@ -100,7 +100,7 @@ def test_start_without_evidence_ends_as_end_not_seen_after_its_grace() -> None:
 def test_already_running_is_believed_for_ten_minutes_without_a_start() -> None:
     server = Server()
     server.runs.already_running(BACKUP, server.now)
-    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED)}
+    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED, ours=True)}
     server.poll(IDLE, after=599)
     assert server.running
     server.poll(IDLE, after=1)
@@ -149,7 +149,7 @@ def test_unconfirmed_start_runs_only_with_evidence() -> None:
     assert not server.runs.maintenance
     assert server.runs.unsettled
     server.poll(IDLE, item(INTRO_ITEM))
-    assert server.runs.running == {INTROS: Run(INTROS, NIGHT, KnownBy.OBSERVED)}
+    assert server.runs.running == {INTROS: Run(INTROS, NIGHT, KnownBy.OBSERVED, ours=True)}
 
 
 def test_unconfirmed_start_without_evidence_is_forgotten_silently() -> None:
@@ -171,7 +171,7 @@ def test_unconfirmed_start_is_confirmed_by_the_servers_word() -> None:
     server = Server()
     server.runs.start_unconfirmed(BACKUP, server.now)
     server.runs.already_running(BACKUP, server.now)
-    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED)}
+    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED, ours=True)}
 
 
 @pytest.mark.parametrize("row_proven", [False, True])

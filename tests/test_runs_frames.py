@@ -195,7 +195,7 @@ def test_instant_task_that_frames_show_has_ended_before_the_answer_to_its_start(
     server.runs.started(BACKUP, server.now)
     assert not server.running
     news = server.runs.take_news()
-    assert news[0] == Run(BACKUP, NIGHT, KnownBy.ASSUMED)
+    assert news[0] == Run(BACKUP, NIGHT, KnownBy.ASSUMED, ours=True)
     assert news[1] == EndedRun(
         BACKUP,
         NIGHT,
@@ -282,7 +282,7 @@ def test_answer_that_it_was_running_says_nothing_of_the_start() -> None:
     server.runs.tasks_listed([BACKUP, INTROS])
     server.send(BACKUP)
     server.runs.already_running(BACKUP, server.now)
-    assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED)
+    assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED, ours=True)
     assert server.news() == []
     assert server.runs.unsettled
 

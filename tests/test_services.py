@@ -77,7 +77,7 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
         "schedule_enabled": True,
         "running": True,
         "known_by": "assumed",
-        "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed"},
+        "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed", "ours": True},
         "last_run": None,
     }
 

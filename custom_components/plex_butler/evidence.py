@@ -56,7 +56,7 @@ class Evidence:
 
     def run(self, task: str) -> Run:
         """Return what is shown of it while it runs."""
-        return Run(task, self.since if self.start_known else None, self.known_by)
+        return Run(task, self.since if self.start_known else None, self.known_by, self.ours)
 
     def ended_run(self, task: str, outcome: Outcome, ended: datetime | None) -> EndedRun:
         """Return what is kept of it when it is over."""

@@ -34,11 +34,15 @@ class Maintenance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A task that runs. `started` is None where it was running before anybody looked."""
+    """A task that runs. `started` is None where it was running before anybody looked.
+
+    `ours`: Home Assistant started it, or the server told us that it was running already.
+    """
 
     task: str
     started: datetime | None
     known_by: KnownBy
+    ours: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as responses and triggers tell it."""
@@ -47,6 +51,7 @@ class Run:
             "name": self.task,
             "started": _text(self.started),
             "known_by": self.known_by.value,
+            "ours": self.ours,
         }
 
 
