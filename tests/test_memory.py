@@ -18,7 +18,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.memory import SAVE_DELAY
@@ -248,21 +251,29 @@ async def test_server_that_is_off_at_start_forgets_nothing(
     assert await told(house, "generate_intro_markers", "run") == run
 
 
-async def test_what_is_told_while_the_entry_is_unloaded_overwrites_nothing_later(
+async def test_command_that_is_answered_after_the_unloading_overwrites_nothing(
     hass: HomeAssistant,
     house: House,
     server: SimulatedPlex,
     entry: MockConfigEntry,
     hass_storage: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
 ) -> None:
     await house.set_up(entry, server)
     await house.act(DOMAIN, "start_task", task=NAME)
     await house.passes(SAVE_DELAY + 5)
-    unloading = hass.async_create_task(hass.config_entries.async_unload(entry.entry_id))
-    server.butler.start("GenerateChapterThumbs")
+    server.faults.slow = 1
+    starting = hass.async_create_task(
+        hass.services.async_call(DOMAIN, "start_task", {"task": "backup_database"}, blocking=True)
+    )
     await house.sent()
-    assert await unloading
-    server.butler.stop_all()
-    await house.set_up(entry, server)
-    await house.passes(SAVE_DELAY + 5)
-    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"] == {}
+    freezer.tick(timedelta(seconds=2))
+    await house.sent()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    freezer.tick(timedelta(seconds=2))
+    await starting
+    assert "BackupDatabase" in {task for _, task in server.butler.history}
+    freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
+    async_fire_time_changed(hass)
+    await house.settled()
+    assert list(hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"]) == [NAME]

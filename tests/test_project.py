@@ -120,7 +120,10 @@ def test_platforms_say_how_many_at_once(platform: Platform) -> None:
     sorted(
         [
             *(INTEGRATION / "plex").glob("*.py"),
-            *(INTEGRATION / f"{name}.py" for name in ("evidence", "models", "runs", "tasks")),
+            *(
+                INTEGRATION / f"{name}.py"
+                for name in ("evidence", "listing", "models", "push", "runs", "tasks")
+            ),
         ]
     ),
     ids=lambda path: path.name,

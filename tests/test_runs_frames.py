@@ -250,9 +250,9 @@ def test_row_alone_confirms_no_unanswered_start_before_a_poll_does() -> None:
 def test_start_that_is_refused_leaves_nothing() -> None:
     server = Telling()
     server.send(BACKUP)
-    assert server.runs.unsettled
+    unsettled = server.runs.unsettled
     server.runs.start_refused(BACKUP)
-    assert not server.runs.unsettled
+    assert (unsettled, server.runs.unsettled) == (True, False)
     assert server.news() == []
 
 

@@ -135,6 +135,36 @@ async def test_burst_of_changes_is_a_handful_of_writes_and_ends_with_the_last(
     assert len(writes) == 2
 
 
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.usefixtures("loaded")
+async def test_change_that_was_taken_back_or_overtaken_by_an_outage_is_not_shown(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    writes: list[str],
+    freezer: FrozenDateTimeFactory,
+    *,
+    away: bool,
+) -> None:
+    await house.passes(5)
+    row(server, "updated", "e9", "butler", 40)
+    await house.sent()
+    assert maintenance(house, server) == STATE_ON
+    row(server, "updated", "e9", "butler", 100)
+    if away:
+        await house.sent()
+        await server.stop_listening()
+        await house.settled()
+    else:
+        row(server, "updated", "e9", "butler", 60)
+        await house.sent()
+    writes.clear()
+    freezer.tick(timedelta(seconds=0.3))
+    async_fire_time_changed(hass)
+    assert writes == []
+    assert maintenance(house, server) == (STATE_UNAVAILABLE if away else STATE_ON)
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_idle_hour_beside_a_stream_writes_nothing_and_asks_little(
     house: House, server: SimulatedPlex, writes: list[str]

@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .heartbeat import SIGNAL_NEWS, Heartbeat
+from .heartbeat import Heartbeat
 from .models import EndedRun
 from .plex import (
     ButlerTask,
@@ -22,6 +22,7 @@ from .plex import (
     StopResult,
     TaskNotFoundError,
 )
+from .publisher import SIGNAL_NEWS
 from .tasks import task_key
 
 __all__ = ["SIGNAL_NEWS", "PlexButlerConfigEntry", "PlexButlerCoordinator"]
