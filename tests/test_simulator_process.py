@@ -168,6 +168,24 @@ async def test_control() -> None:
         assert await running.plex("POST", "/butler/BrewCoffee") == 404
         await running.control("POST", "/task", {"name": SILENT, "enabled": False})
 
+        # What nobody asked for, and somebody who hears of it.
+        stream = f"{running.ready['url']}/:/websockets/notifications"
+        headers = {"X-Plex-Token": running.ready["token"]}
+        async with running.session.ws_connect(stream, headers=headers) as listener:
+            async with asyncio.timeout(5):
+                while not (await running.control("GET", "/state"))["listeners"]:
+                    await asyncio.sleep(0)
+            for status in (200, 202):
+                begun = await running.control("POST", "/start", {"name": "MusicAnalysis"})
+                assert begun == {"status": status}
+            closing = asyncio.create_task(running.control("POST", "/hang-up"))
+            heard = [message.data async for message in listener]
+            await closing
+        assert any("media.generate.music.analysis" in data for data in heard)
+        state = await running.control("GET", "/state")
+        assert (state["listeners"], state["running"]) == (0, ["MusicAnalysis"])
+        assert await running.control("POST", "/start", {"name": "nobody"}) == {"status": 404}
+
         # Users.
         await running.control("POST", "/users/scan_library", {"items": 1})
         await running.control("POST", "/users/play")

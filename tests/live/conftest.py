@@ -14,9 +14,6 @@ from tests.live.simulator import SimulatorProcess
 
 collect_ignore_glob = [] if find_spec("hass_frontend") else ["test_*.py"]
 
-# Home Assistant asks every 5 seconds while something runs. At this speed a task of six items of
-# a minute each lasts for two such polls and is over at the third.
-SPEED = "30"
 # Outside of the server's window, and on a day on which OptimizeDatabase is not due: during that
 # task it would be silent for the rest of the test.
 NOW = "2026-11-24T12:00"
@@ -24,8 +21,8 @@ NOW = "2026-11-24T12:00"
 
 @pytest.fixture
 async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[SimulatorProcess]:
-    """A server called Attic that lives faster than a real one."""
-    options = ("--name", "Attic", "--speed", SPEED, "--now", NOW)
+    """A server called Attic whose time stands still until a test moves it."""
+    options = ("--name", "Attic", "--speed", "0", "--now", NOW)
     simulated = SimulatorProcess(tmp_path / "simulator.log", *options)
     try:
         await simulated.start()

@@ -36,10 +36,10 @@ class Connection:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reader: asyncio.Task[None] | None = None
         self._results: dict[int, asyncio.Future[Any]] = {}
+        self._subscribers: dict[int, Callable[[Any], None]] = {}
         self._news = asyncio.Condition()
         self._last_id = 0
         self._refresh_token = ""
-        self._started = False
 
     async def __aenter__(self) -> Self:
         """Return the tab, not logged in yet."""
@@ -122,14 +122,16 @@ class Connection:
             if (await self._socket.receive_json())["type"] != "auth_ok":
                 raise LoginError("the WebSocket did not take the token")
         self._reader = asyncio.create_task(self._read(self._socket))
-        await self.command("subscribe_events", event_type="state_changed")
+        await self.subscribe(self._note, "subscribe_events", event_type="state_changed")
         self.states = {state["entity_id"]: state for state in await self.command("get_states")}
 
     async def wait_until_running(self) -> None:
         """Wait until every integration is set up."""
-        await self.command("subscribe_events", event_type="homeassistant_started")
+        started: list[Json] = []
+        event = "homeassistant_started"
+        await self.subscribe(started.append, "subscribe_events", event_type=event)
         if (await self.command("get_config"))["state"] != "RUNNING":
-            await self.wait_for(lambda: self._started or None, within=RUNNING_TIMEOUT)
+            await self.wait_for(lambda: started or None, within=RUNNING_TIMEOUT)
 
     async def request(self, method: str, path: str, **content: Any) -> Any:
         """Send one request and return the JSON of its answer; None when it is empty.
@@ -153,10 +155,21 @@ class Connection:
         Raises:
             FrontendError: Home Assistant answered with an error.
         """
+        return await self._send(self._next_id(), name, fields)
+
+    async def subscribe(self, note: Callable[[Any], None], name: str, /, **fields: Any) -> None:
+        """Send a command that events follow; each of them goes to `note`, before others look."""
+        number = self._next_id()
+        self._subscribers[number] = note
+        await self._send(number, name, fields)
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    async def _send(self, number: int, name: str, fields: Json) -> Any:
         if self._socket is None:
             raise FrontendError("not logged in")
-        self._last_id += 1
-        number = self._last_id
         result = self._results[number] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -184,7 +197,7 @@ class Connection:
         async for frame in websocket:
             message = frame.json()
             if message["type"] == "event":
-                self._note(message["event"])
+                self._subscribers[message["id"]](message["event"])
             elif message["type"] == "result":
                 self._answer(message)
             async with self._news:
@@ -195,9 +208,6 @@ class Connection:
 
     def _note(self, event: Json) -> None:
         """Keep a changed state; a removed one goes."""
-        if event["event_type"] == "homeassistant_started":
-            self._started = True
-            return
         change = event["data"]
         if change["new_state"] is None:
             self.states.pop(change["entity_id"], None)

@@ -87,6 +87,47 @@ class Frontend(Connection):
         call: Json = {"domain": domain, "service": service, "service_data": data}
         return call | ({"target": {"entity_id": target}} if target else {})
 
+    async def save(self, kind: str, key: str, **config: Any) -> str:
+        """Save an `automation` or a `script` as its editor does; return its entity when it is there."""
+        await self.post(f"/api/config/{kind}/config/{key}", json=config)
+
+        def there() -> str | None:
+            for name, state in self.states.items():
+                if name == f"{kind}.{key}" or state["attributes"].get("id") == key:
+                    return name
+            return None
+
+        return await self.wait_for(there)
+
+    async def offered(self, kind: str, domain: str) -> dict[str, Json]:
+        """Return the fields of what the automation editor offers of an integration.
+
+        `kind` is `trigger` or `condition`.
+        """
+        offers: list[dict[str, Json]] = []
+        await self.subscribe(offers.append, f"{kind}_platforms/subscribe")
+        offer = await self.wait_for(lambda: offers[0] if offers else None)
+        return {
+            name: about["fields"] for name, about in offer.items() if name.startswith(f"{domain}.")
+        }
+
+    async def entry_in(self, state: str, domain: str) -> Json:
+        """Wait until a config entry of an integration is in a state, and return it."""
+        entries: list[Json] = []
+
+        def note(changes: list[Json]) -> None:
+            entries.extend(change["entry"] for change in changes)
+
+        await self.subscribe(note, "config_entries/subscribe")
+
+        def look() -> Json | None:
+            for entry in entries:
+                if (entry["domain"], entry["state"]) == (domain, state):
+                    return entry
+            return None
+
+        return await self.wait_for(look)
+
     async def entries(self, domain: str) -> list[Json]:
         """List the config entries of an integration."""
         entries: list[Json] = await self.command("config_entries/get", domain=domain)
@@ -111,6 +152,12 @@ class Frontend(Connection):
         """List the repair issues of an integration."""
         issues: list[Json] = (await self.command("repairs/list_issues"))["issues"]
         return [issue for issue in issues if issue["domain"] == domain]
+
+    async def icons(self, domain: str, category: str) -> Json:
+        """Return an integration's icons of a category."""
+        answer = await self.command("frontend/get_icons", category=category, integration=[domain])
+        icons: Json = answer["resources"][domain]
+        return icons
 
     async def translations(self, domain: str, category: str) -> dict[str, str]:
         """Return an integration's English texts, by their full keys."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio.subprocess import Process
+from collections.abc import Callable
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,12 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from .connection import Json
 from .process import REPOSITORY, ProcessDiedError, start_process, stop_process
 
 START_TIMEOUT: Final = 30.0
+TIMEOUT: Final = 30.0
+STREAM: Final = "/:/websockets/notifications"
 
 
 class SimulatorProcess:
@@ -65,3 +69,35 @@ class SimulatorProcess:
         ):
             response.raise_for_status()
             return await response.json()
+
+    async def state(self) -> Json:
+        """Return what really happens there."""
+        state: Json = await self.control("GET", "/state")
+        return state
+
+    async def requests(self, path: str | None = None) -> list[Json]:
+        """Return what arrived, in order."""
+        requests: list[Json] = await self.control("GET", "/requests")
+        return [request for request in requests if path in (None, request["path"])]
+
+    async def begin(self, task: str) -> None:
+        """Let a task begin as the schedule would: nobody else knows."""
+        assert await self.control("POST", "/start", {"name": task}) == {"status": 200}
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        await self.control("POST", "/advance", {"seconds": seconds})
+
+    async def set(self, **faults: Any) -> None:
+        """Switch faults on or off."""
+        await self.control("PATCH", "/faults", faults)
+
+    async def until(self, path: str, look: Callable[[Any], bool]) -> None:
+        """Wait until something holds of what the control listener tells.
+
+        Raises:
+            TimeoutError: It never did.
+        """
+        async with asyncio.timeout(TIMEOUT):
+            while not look(await self.control("GET", path)):
+                await asyncio.sleep(0.05)

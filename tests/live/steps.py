@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 import json
+from pathlib import Path
 import re
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from .simulator import SimulatorProcess
 DOMAIN: Final = "plex_butler"
 USER: Final = ("demo", "demo")
 WRONG_TOKEN: Final = "not-the-token-of-this-server"
+
+ALL_OF_IT: Final = 3600.0
+"""Longer than any task takes, in the server's seconds."""
 
 # What Home Assistant says of this machine, with any integration or none.
 FOREIGN: Final = {
@@ -41,6 +45,11 @@ async def add_server(frontend: Frontend, simulator: SimulatorProcess) -> str:
     assert simulator.token not in json.dumps(result)
     entry_id: str = result["result"]["entry_id"]
     return entry_id
+
+
+def memory(instance: Instance, entry_id: str) -> Path:
+    """Return the file in which the runs of a server are remembered."""
+    return instance.folder / ".storage" / f"{DOMAIN}.{entry_id}"
 
 
 async def everything(frontend: Frontend) -> dict[str, Any]:
@@ -84,3 +93,20 @@ def complaints(log: str) -> list[str]:
         for level, logger, text in lines
         if level in {"WARNING", "ERROR", "CRITICAL"} and logger not in FOREIGN
     ]
+
+
+def the_token_went_its_way_only(requests: list[dict[str, Any]]) -> None:
+    """Find the token in headers only, and in none of those that ask who answers."""
+    assert not [request for request in requests if request["token_in_query"]]
+    tokens: dict[bool, set[str]] = {True: set(), False: set()}
+    for request in requests:
+        tokens[request["path"] == "/identity"].add(request["token"])
+    assert tokens == {True: {"none"}, False: {"owner", "other"}}
+
+
+def files_with(instance: Instance, text: str) -> set[str]:
+    """Return which of the files that Home Assistant has written, its log included, hold a text."""
+    folder = instance.folder
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    assert ".storage/core.config_entries" in files
+    return {name for name, path in files.items() if text.encode() in path.read_bytes()}

@@ -7,7 +7,9 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     PATCH /faults          {"maintenance": true}: sets switches of `Faults`
     POST /users/{what}     lets somebody do something, a method of `Users`
     POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
+    POST /start            {"name": "BackupDatabase"}: begins as the schedule would, unasked
     POST /advance          {"seconds": 60}
+    POST /hang-up          closes every notification stream
     POST /claim, /revoke, /restart, /stop-listening, /listen
 """
 
@@ -38,8 +40,10 @@ class Control:
         app.router.add_patch("/faults", self._faults)
         app.router.add_post("/users/{what}", self._users)
         app.router.add_post("/task", self._task)
+        app.router.add_post("/start", self._start)
         app.router.add_post("/advance", self._advance)
         for path, act in (
+            ("/hang-up", self._server.notifications.hang_up),
             ("/restart", self._server.restart),
             ("/stop-listening", self._server.stop_listening),
             ("/listen", self._server.listen),
@@ -58,6 +62,7 @@ class Control:
                 "queued": sorted(server.butler.queued),
                 "history": server.butler.history,
                 "tasks": list(server.butler.tasks),
+                "listeners": server.notifications.listeners,
                 "faults": asdict(server.faults),
             }
         )
@@ -103,6 +108,10 @@ class Control:
         else:
             self._server.butler.add_task(name, **wanted)
         return web.json_response({})
+
+    async def _start(self, request: web.Request) -> web.Response:
+        name = (await request.json())["name"]
+        return web.json_response({"status": self._server.butler.start(name)})
 
     async def _advance(self, request: web.Request) -> web.Response:
         await self._server.advance((await request.json())["seconds"])
