@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from custom_components.plex_butler import plex
+from custom_components.plex_butler.event import STARTED
+from custom_components.plex_butler.models import KnownBy, Outcome
 from custom_components.plex_butler.tasks import (
     BY_NAME,
     KNOWN_TASKS,
@@ -53,20 +55,72 @@ def test_key_of_a_known_task_is_its_own_and_of_another_its_name() -> None:
     assert task_key("BrewCoffee") == "BrewCoffee"
 
 
-@pytest.mark.parametrize("platform", ["switch", "button"])
-def test_every_task_has_a_name_and_an_icon(platform: str) -> None:
-    others = {"switch": {"task"}, "button": {"task", "start_all", "stop_all"}}[platform]
+@pytest.mark.parametrize(
+    ("platform", "others"),
+    [
+        ("switch", {"task"}),
+        ("button", {"task", "start_all", "stop_all"}),
+        ("sensor", {"task", "running_tasks"}),
+    ],
+)
+def test_every_task_has_a_name_and_an_icon(platform: str, others: set[str]) -> None:
     assert EN["entity"][platform].keys() == KEYS | others
     assert ICONS["entity"][platform].keys() == KEYS | others
 
 
-def test_drop_down_offers_every_task() -> None:
-    actions = yaml.safe_load((INTEGRATION / "services.yaml").read_text())
-    for action in ("start_task", "stop_task"):
-        select = actions[action]["fields"]["task"]["selector"]["select"]
-        assert set(select["options"]) == KEYS
-        assert select["custom_value"] is True
+@pytest.mark.parametrize("key", [*sorted(KEYS), "task"])
+def test_a_task_has_one_name_everywhere(key: str) -> None:
+    entities = EN["entity"]
+    name = entities["switch"][key]["name"]
+    assert entities["sensor"][key]["name"] == f"{name} last run"
+    start = entities["button"][key]["name"].removeprefix("Start ")
+    assert start.casefold() == name.casefold()
+
+
+def select(kind: str, name: str, field: str) -> dict[str, Any]:
+    """Return the drop-down of a field."""
+    listed = yaml.safe_load((INTEGRATION / f"{kind}.yaml").read_text())
+    selector: dict[str, Any] = listed[name]["fields"][field]["selector"]["select"]
+    return selector
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("services", "start_task"),
+        ("services", "stop_task"),
+        ("services", "run_task"),
+        ("triggers", "task_started"),
+        ("triggers", "task_ended"),
+        ("conditions", "task_is_running"),
+    ],
+)
+def test_drop_down_offers_every_task(kind: str, name: str) -> None:
+    offered = select(kind, name, "task")
+    assert offered["options"] == sorted(KEYS)
+    assert offered["custom_value"] is True
+    assert offered["sort"] is True
+    assert offered["translation_key"] == "task"
+    assert offered.get("multiple", False) is (kind != "services")
+
+
+def test_drop_down_has_a_text_for_every_task() -> None:
     assert EN["selector"]["task"]["options"].keys() == KEYS
+
+
+def test_every_outcome_has_its_text_and_icon() -> None:
+    offered = select("triggers", "task_ended", "outcome")
+    assert set(offered["options"]) == {*Outcome} == EN["selector"]["outcome"]["options"].keys()
+    assert offered["multiple"] is True
+    assert "custom_value" not in offered
+    shown = EN["entity"]["event"]["task_activity"]["state_attributes"]
+    icons = ICONS["entity"]["event"]["task_activity"]["state_attributes"]
+    events = {STARTED, *Outcome}
+    assert shown["event_type"]["state"].keys() == icons["event_type"]["state"].keys() == events
+    assert shown["known_by"]["state"].keys() == {*KnownBy}
+    assert shown.keys() == {"event_type", "task", "name", "duration", "known_by"}
+    for outcome, text in EN["selector"]["outcome"]["options"].items():
+        assert shown["event_type"]["state"][outcome] == text
 
 
 @pytest.mark.parametrize(

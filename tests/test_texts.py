@@ -7,8 +7,13 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import condition, service, translation, trigger
+from homeassistant.helpers.icon import async_get_icons
 from homeassistant.helpers.selector import validate_selector
+from homeassistant.setup import async_setup_component
 import pytest
+import voluptuous as vol
 import yaml
 
 from custom_components.plex_butler.const import DOMAIN, PLATFORMS
@@ -130,19 +135,129 @@ def test_icons() -> None:
         assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icon), path
 
 
-def test_actions() -> None:
-    """Each action and each of its fields has a name, a description, an icon and a selector."""
-    actions = yaml.safe_load((INTEGRATION / "services.yaml").read_text())
-    assert actions.keys() == EN["services"].keys() == ICONS["services"].keys()
-    for name, action in actions.items():
-        described = EN["services"][name]
-        fields = (action or {}).get("fields", {})
+@pytest.mark.parametrize(
+    ("kind", "icon_key"),
+    [("services", "service"), ("triggers", "trigger"), ("conditions", "condition")],
+)
+def test_actions_triggers_and_conditions(kind: str, icon_key: str) -> None:
+    """Each of them and of their fields has a name, a description, an icon and a selector."""
+    listed = yaml.safe_load((INTEGRATION / f"{kind}.yaml").read_text())
+    assert listed.keys() == EN[kind].keys() == ICONS[kind].keys()
+    for name, definition in listed.items():
+        described = EN[kind][name]
+        fields = (definition or {}).get("fields", {})
+        assert {"name", "description"} <= described.keys(), name
         assert described.keys() <= {"name", "description", "fields"}, name
         assert fields.keys() == described.get("fields", {}).keys(), name
-        for field, definition in fields.items():
+        assert ICONS[kind][name].keys() == {icon_key}, name
+        for field, of_field in fields.items():
             where = f"{name}.{field}"
             assert described["fields"][field].keys() == {"name", "description"}, where
-            validate_selector(definition["selector"])
-            select = definition["selector"].get("select", {})
+            validate_selector(of_field["selector"])
+            select = of_field["selector"].get("select", {})
             if key := select.get("translation_key"):
                 assert set(select["options"]) == EN["selector"][key]["options"].keys(), where
+
+
+def test_selectors() -> None:
+    """Each text of a drop-down's options belongs to a drop-down."""
+    used = set()
+    for kind in ("services", "triggers", "conditions"):
+        listed = yaml.safe_load((INTEGRATION / f"{kind}.yaml").read_text())
+        for definition in listed.values():
+            for field in (definition or {}).get("fields", {}).values():
+                used.add(field["selector"].get("select", {}).get("translation_key"))
+    assert EN["selector"].keys() == used - {None}
+
+
+OPTIONS: Final[dict[str, Any]] = {
+    "config_entry_id": "01J0000000000000000000000",
+    "task": ["backup_database", "OptimizeDatabase"],
+    "outcome": ["finished"],
+}
+"""A value for each field that a trigger or the condition may have."""
+
+
+async def accepts_trigger(hass: HomeAssistant, name: str, options: dict[str, Any]) -> bool:
+    """Tell whether a trigger takes some options."""
+    try:
+        await trigger.async_validate_trigger_config(hass, [{"platform": name, "options": options}])
+    except vol.Invalid:
+        return False
+    return True
+
+
+async def accepts_condition(hass: HomeAssistant, name: str, options: dict[str, Any]) -> bool:
+    """Tell whether a condition takes some options."""
+    try:
+        await condition.async_validate_condition_config(
+            hass, {"condition": name, "options": options}
+        )
+    except vol.Invalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("kind", "helper", "accepts"),
+    [
+        ("triggers", trigger, accepts_trigger),
+        ("conditions", condition, accepts_condition),
+    ],
+)
+async def test_editor_offers_the_options_that_exist(
+    hass: HomeAssistant, kind: str, helper: Any, accepts: Any
+) -> None:
+    """What Home Assistant tells its automation editor is what the code takes, and all of it."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    told = {
+        name.removeprefix(f"{DOMAIN}."): description
+        for name, description in (await helper.async_get_all_descriptions(hass)).items()
+        if name.startswith(f"{DOMAIN}.")
+    }
+    assert told.keys() == EN[kind].keys()
+    for name, description in told.items():
+        assert description, name
+        assert "target" not in description, name
+        taken = {
+            option
+            for option, value in OPTIONS.items()
+            if await accepts(hass, f"{DOMAIN}.{name}", {option: value})
+        }
+        assert description["fields"].keys() == taken, name
+        assert not any(field.get("required") for field in description["fields"].values()), name
+        assert await accepts(hass, f"{DOMAIN}.{name}", {}), name
+
+
+async def test_action_editor_offers_the_fields_that_exist(hass: HomeAssistant) -> None:
+    """The same for actions; a field is required in both or in neither, with one default."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    told = (await service.async_get_all_descriptions(hass))[DOMAIN]
+    registered = hass.services.async_services_for_domain(DOMAIN)
+    assert told.keys() == registered.keys() == EN["services"].keys()
+    for name, action in registered.items():
+        fields = told[name]["fields"]
+        assert isinstance(action.schema, vol.Schema)
+        markers = {str(marker): marker for marker in action.schema.schema}
+        assert fields.keys() == markers.keys(), name
+        for field, marker in markers.items():
+            where = f"{name}.{field}"
+            assert fields[field]["required"] is isinstance(marker, vol.Required), where
+            if default := fields[field].get("default"):
+                of_schema = action.schema({"task": "backup_database"})[field]
+                assert action.schema({"task": "backup_database", field: default})[field] == (
+                    of_schema
+                ), where
+
+
+async def test_home_assistant_finds_every_text_and_icon(hass: HomeAssistant) -> None:
+    """Its own loaders know the texts and icons, down to each field and option."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    for category in ("triggers", "conditions", "services", "selector", "entity", "exceptions"):
+        found = await translation.async_get_translations(hass, "en", category, {DOMAIN})
+        assert found == {
+            f"component.{DOMAIN}.{category}.{path}": text for path, text in texts(EN[category])
+        }
+    for category in ("triggers", "conditions", "services", "entity"):
+        icons = await async_get_icons(hass, category, {DOMAIN})
+        assert icons[DOMAIN] == ICONS[category]
