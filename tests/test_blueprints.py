@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 import shutil
 from typing import Any, Final, override
+from urllib.parse import quote
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.automation import DOMAIN as AUTOMATION
@@ -180,6 +181,13 @@ def test_says_where_it_comes_from_and_what_it_needs(
         "https://github.com/plex-butler/plex-butler/blob/main/"
         f"blueprints/automation/plex_butler/{file}.yaml"
     )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_can_be_imported_from_the_readme(blueprints: dict[str, Blueprint], file: str) -> None:
+    address = quote(blueprints[file].metadata["source_url"], safe="")
+    link = f"https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url={address}"
+    assert f"({link})" in (FOLDER.parent / "README.md").read_text()
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -460,6 +468,22 @@ async def test_what_begins_while_they_watch_is_stopped_and_started_again_too(
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_what_begins_is_given_a_moment_to_show_which_task_it_is(
+    house: House, server: SimulatedPlex
+) -> None:
+    await disturb_nobody(house)
+    await turns(house, TV, "playing")
+    server.butler.start(DEEP)
+    await house.passes(3, step=1)
+    server.butler.start(LOUDNESS)
+    await house.passes(10, step=1)
+    assert commands(server) == ["DELETE /butler"]
+    await turns(house, TV, "idle")
+    await house.passes(30 * 60, step=60)
+    assert commands(server) == [f"POST /butler/{LOUDNESS}"]
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_what_begins_while_nobody_plays_is_left_alone_until_somebody_does(
     house: House, server: SimulatedPlex
 ) -> None:
@@ -612,7 +636,7 @@ async def test_only_what_could_be_stopped_is_started_again(
     server.butler.start(INTROS)
     await house.passes(60)
     await turns(house, TV, "playing")
-    await house.passes(60)
+    await house.passes(180, step=60)
     server.faults.still_starting_up = True
     server.butler.start(LOUDNESS)
     await house.passes(60)
@@ -625,7 +649,7 @@ async def test_only_what_could_be_stopped_is_started_again(
 
 @pytest.mark.usefixtures("loaded")
 async def test_server_that_comes_while_they_watch_is_kept_quiet(
-    house: House, server: SimulatedPlex
+    house: House, server: SimulatedPlex, caplog: pytest.LogCaptureFixture
 ) -> None:
     await disturb_nobody(house)
     await server.stop_listening()
@@ -633,6 +657,8 @@ async def test_server_that_comes_while_they_watch_is_kept_quiet(
     await turns(house, TV, "playing")
     await house.passes(3600, step=60)
     assert runs(house) == 1
+    logged = [r for r in caplog.records if "cannot be reached" in r.message and "one" in r.name]
+    assert len(logged) < 5
     await server.listen()
     server.butler.start(INTROS)
     await house.passes(31 * 60, step=60)

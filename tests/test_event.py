@@ -104,6 +104,7 @@ async def test_work_that_anybody_may_have_caused_is_assumed(
 ) -> None:
     server.faults.no_row = True
     await house.set_up(entry, server)
+    await house.passes(150, step=30)  # by then nothing can have been in a pause at first sight
     with changes(house, server) as collected:
         server.users.add_episode(seconds=60)
         await house.settled()

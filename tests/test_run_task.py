@@ -47,14 +47,22 @@ def starts(server: SimulatedPlex) -> list[tuple[str, int | None]]:
     return [(r.path, r.status) for r in server.requests if r.method == "POST"]
 
 
+async def sent(
+    server: SimulatedPlex, by: asyncio.Task[ServiceResponse], *, before: int = 0
+) -> None:
+    """Wait until another start has arrived at the server, and been answered."""
+    while not any(status for _, status in starts(server)[before:]):
+        assert not by.done()
+        await asyncio.sleep(0)
+
+
 async def begun(
     house: House, server: SimulatedPlex, task: str, **data: Any
 ) -> asyncio.Task[ServiceResponse]:
     """Call the action and wait until the server has answered to its start."""
     before = len(starts(server))
     waiting = run_task(house, task, **data)
-    while not any(status for _, status in starts(server)[before:]):
-        await asyncio.sleep(0)
+    await sent(server, waiting, before=before)
     await house.settled()
     return waiting
 
@@ -276,8 +284,7 @@ async def test_without_a_response_it_waits_as_well(
     waiting = asyncio.create_task(
         hass.services.async_call(DOMAIN, "run_task", {"task": THUMBS}, blocking=True)
     )
-    while not starts(server):
-        await house.sent()
+    await sent(server, waiting)
     await house.passes(5)
     assert not waiting.done()
     await house.passes(5)
@@ -296,8 +303,7 @@ async def test_script_does_the_next_thing_when_the_task_is_over(
     assert await async_setup_component(hass, SCRIPT, {SCRIPT: script})
     server.butler.profiles[BACKUP].duration = 30
     nightly = asyncio.create_task(hass.services.async_call(SCRIPT, "nightly", blocking=True))
-    while not starts(server):
-        await house.sent()
+    await sent(server, nightly)
     # The harness would wait for the script, which waits for the time to pass.
     for waited in (10, 20, 30):
         assert not calls
@@ -318,8 +324,7 @@ async def test_script_that_is_stopped_stops_waiting_and_not_the_task(
     script = {"nightly": {"sequence": [run, {"action": "nas.snapshot"}]}}
     assert await async_setup_component(hass, SCRIPT, {SCRIPT: script})
     nightly = asyncio.create_task(hass.services.async_call(SCRIPT, "nightly", blocking=True))
-    while not starts(server):
-        await house.sent()
+    await sent(server, nightly)
     await house.sent()
     assert not nightly.done()
     await house.act(SCRIPT, SERVICE_TURN_OFF, entity_id="script.nightly")
@@ -337,8 +342,7 @@ async def test_waiting_that_is_cancelled_before_the_start_is_answered(
     house: House, server: SimulatedPlex
 ) -> None:
     waiting = run_task(house, INTROS)
-    while not starts(server):
-        await asyncio.sleep(0)
+    await sent(server, waiting)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting

@@ -429,6 +429,7 @@ def test_row_that_vanishes_after_it_was_seen_busy_is_idle() -> None:
 @pytest.mark.parametrize(("row", "gap"), [((BUSY,), 300), ((), 120)])
 def test_gap_between_items_ends_a_run_at_its_last_item(row: tuple[Activity, ...], gap: int) -> None:
     server = Server(first=row)
+    server.polls(300, *row, every=60)
     server.poll(*row, item(INTRO_ITEM))
     server.polls(60, *row, item(INTRO_ITEM))
     started, last_seen = server.now - seconds(60), server.now
@@ -452,6 +453,34 @@ def test_end_by_gap_needs_three_polls() -> None:
     assert INTROS in server.running
     server.poll(after=1)
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+@pytest.mark.parametrize(("row", "pause"), [((BUSY,), 300), ((), 120), ((IDLE,), 120)])
+@pytest.mark.parametrize("away", [False, True])
+def test_run_that_may_have_been_in_a_pause_at_first_sight_has_no_start(
+    row: tuple[Activity, ...], pause: float, *, away: bool
+) -> None:
+    for after, known in ((pause - 1, False), (pause, True)):
+        server = Server(first=row)
+        if away:
+            server.polls(600, *row, every=60)
+            server.runs.out_of_sight()
+            server.poll(*row)
+        first_seen = server.now
+        server.poll(*row, item(INTRO_ITEM), after=after)
+        assert server.runs.running[INTROS].started == (
+            first_seen + seconds(after) if known else None
+        )
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_row_that_rested_since_first_sight_tells_that_a_run_has_begun(*, lost: bool) -> None:
+    server = Server(first=(IDLE,))
+    if lost:
+        server.runs.lost()
+        server.poll(BUSY)
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert (server.runs.running[INTROS].started is None) is lost
 
 
 def test_polls_without_an_item_are_counted_from_the_last_item() -> None:

@@ -249,6 +249,7 @@ async def test_script_waits_for_the_end_of_what_it_started(
     # The harness waits for every task of Home Assistant's, so this must not be one.
     running = asyncio.create_task(hass.services.async_call(SCRIPT, "thumbs", blocking=True))
     while THUMBS not in server.butler.running:
+        assert not running.done()
         await house.sent()
     await house.passes(5)
     assert not running.done()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import override
 
 from homeassistant.config_entries import ConfigEntry
@@ -63,10 +63,16 @@ class PlexButlerCoordinator(Heartbeat):
 
     async def async_start_task(self, name: str) -> StartResult:
         """Start a task by the server's own name. Raises HomeAssistantError."""
+        result, _ = await self._start(name)
+        return result
+
+    async def _start(self, name: str) -> tuple[StartResult, datetime]:
+        """Start a task; return how the server answered, and when the start was sent."""
         self.find_task(name)
         # What is there just before our start is not of its doing.
         await self._call(self._poll_activities)
-        self._runs.sending_start(name, dt_util.utcnow())
+        sent = dt_util.utcnow()
+        self._runs.sending_start(name, sent)
         try:
             result = await self._command("start_task", name, self._client.start_task)
         except HomeAssistantError as err:
@@ -78,13 +84,14 @@ class PlexButlerCoordinator(Heartbeat):
             raise
         except asyncio.CancelledError:
             self._runs.start_unconfirmed(name, dt_util.utcnow())
+            self._publish()
             raise
         if result is StartResult.STARTED:
             self._runs.started(name, dt_util.utcnow())
         else:
             self._runs.already_running(name, dt_util.utcnow())
         self._publish()
-        return result
+        return result, sent
 
     async def async_run_task(self, name: str, at_most: timedelta) -> EndedRun | None:
         """Start a task, or join the run that is going on, and wait until it is over.
@@ -95,14 +102,16 @@ class PlexButlerCoordinator(Heartbeat):
         ended_runs: asyncio.Queue[EndedRun] = asyncio.Queue()
         waiting = (name, ended_runs)
         self._waiting.append(waiting)
-        began = dt_util.utcnow()
         try:
-            joined = await self.async_start_task(name) is StartResult.ALREADY_RUNNING
+            result, sent = await self._start(name)
+            joined = result is StartResult.ALREADY_RUNNING
+            while joined and not ended_runs.empty():
+                ended_runs.get_nowait()  # what ended before the server said that it runs
             async with asyncio.timeout(at_most.total_seconds()):
                 while True:
                     ended = await ended_runs.get()
                     # A start that is accepted ends the run that was believed in before.
-                    if joined or (ended.started and ended.started >= began):
+                    if joined or ended.started == sent:
                         return ended
         except TimeoutError:
             return None

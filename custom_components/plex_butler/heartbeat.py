@@ -152,7 +152,7 @@ class Heartbeat(Publisher):
         busy = self.data and self._failures.may_be_busy(err) and self._runs.frozen(now)
         if busy and self._failures.busy(now):
             return self._snapshot(busy=True)
-        self._tasks_read = None
+        self._tasks_read = self._maintenance = None
         self._runs.out_of_sight()
         if self._failures.count(err):
             self._lose()
@@ -168,7 +168,6 @@ class Heartbeat(Publisher):
         self._runs.lost()
         self._take_news()
         self._news.clear()
-        self._maintenance = None
 
     # --- the stream
 

@@ -44,6 +44,11 @@ class Listing:
         """Whether there is a row that tells something, and it shows no work."""
         return self.row_proven and not self.row_busy
 
+    @property
+    def row_rests(self) -> bool:
+        """Whether a row is listed that shows no work, be it proven or not."""
+        return bool(self._rows) and not self.row_busy
+
     def read(self, activities: Iterable[Activity]) -> None:
         """Take in the whole list: what is not there has ended, whether a frame told so or not."""
         activities = tuple(activities)

@@ -35,10 +35,13 @@ class Memory:
     def __init__(
         self, hass: HomeAssistant, entry_id: str, remember: Callable[[], Memories]
     ) -> None:
-        """Initialize; `remember` is asked for what there is to be written."""
+        """Initialize; `remember` is asked for what there is to be written.
+
+        `closed` is True once the entry is unloaded: nothing is kept or told of it any more.
+        """
         self._store = _store(hass, entry_id)
         self._remember = remember
-        self._closed = False
+        self.closed = False
 
     async def load(self) -> Memories:
         """Read the file; what cannot be read in it is forgotten."""
@@ -57,12 +60,12 @@ class Memory:
 
     def save_soon(self) -> None:
         """Write what has changed in a while, or when Home Assistant stops."""
-        if not self._closed:
+        if not self.closed:
             self._store.async_delay_save(self._content, SAVE_DELAY)
 
     async def close(self) -> None:
         """Write everything now; the file belongs to whoever sets the entry up next."""
-        self._closed = True
+        self.closed = True
         await self._store.async_save(self._content())
 
     def _content(self) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class Publisher(DataUpdateCoordinator[Snapshot]):
 
     def _snapshot(self, *, busy: bool = False) -> Snapshot:
         self._take_news()
-        if not self.data:
+        if not self.data or not self.last_update_success:
             self._news.clear()  # whatever it is, it began or ended while nobody looked
         return Snapshot(
             self._server,
@@ -156,7 +156,7 @@ class Publisher(DataUpdateCoordinator[Snapshot]):
     def async_update_listeners(self) -> None:
         """Let the entities show the snapshot, and then tell the news that led to it."""
         super().async_update_listeners()
-        if not self.last_update_success:
+        if not self.last_update_success or self.memory.closed:
             return
         news: list[News] = [*self._news]
         self._news.clear()

@@ -10,7 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from .evidence import GRACE, GRACE_ALREADY_RUNNING, ROW_EXPLAINED, STOPPING, Evidence
+from .evidence import (
+    GAP_NO_ROW,
+    GAP_ROW_BUSY,
+    GRACE,
+    GRACE_ALREADY_RUNNING,
+    ROW_EXPLAINED,
+    STOPPING,
+    Evidence,
+)
 from .listing import Item, Listing
 from .models import KnownBy, Outcome, Run, RunNews
 from .plex import Activity, ActivityChanged
@@ -30,7 +38,8 @@ class Runs:
     _sending: dict[str, Evidence] = field(default_factory=dict)
     _stopping: dict[str, datetime] = field(default_factory=dict)
     _listing: Listing = field(default_factory=Listing)
-    _polled: bool = False
+    _watched_since: datetime | None = None
+    _row_rested: bool = False
     _row_explained: bool = False
     _row_busy_since: datetime | None = None
     _tasks: frozenset[str] | None = None
@@ -147,7 +156,8 @@ class Runs:
 
     def all_stopped(self, now: datetime) -> None:
         """Note that the server stopped everything and dropped its queue."""
-        for task in {*self._runs, *(known.name for known in TASK_OF_ACTIVITY.values())}:
+        mapped = [known.name for known in TASK_OF_ACTIVITY.values()]
+        for task in dict.fromkeys([*self._runs, *mapped]):
             self.stopped(task, now)
 
     # --- what the server shows by itself
@@ -177,7 +187,9 @@ class Runs:
         return self.maintenance
 
     def out_of_sight(self) -> None:
-        """Note that a poll failed: what ends until the next one is not seen to end."""
+        """Note that a poll failed: what begins or ends until the next one is not seen to."""
+        self._watched_since = None
+        self._row_rested = False
         for run in self._runs.values():
             run.unseen = True
 
@@ -186,7 +198,8 @@ class Runs:
         for task in tuple(self._runs):
             self._end(task, Outcome.END_NOT_SEEN, None)
         self._listing.clear()
-        self._row_explained = self._polled = False
+        self._row_explained = self._row_rested = False
+        self._watched_since = None
 
     def polled(self, activities: Iterable[Activity], now: datetime) -> None:
         """Take in what `/activities` lists."""
@@ -194,7 +207,8 @@ class Runs:
         self._listing.read(activities)
         self._row_turned(now, was_busy=was_busy)
         self._conclude(now, poll=True)
-        self._polled = True
+        self._watched_since = self._watched_since or now
+        self._row_rested |= self._listing.row_rests
 
     def changed(self, change: ActivityChanged, now: datetime) -> bool:
         """Take in one frame of the notification stream, by the same rules as a poll.
@@ -234,9 +248,18 @@ class Runs:
             ours=True,
             grace_until=now + GRACE,
             confirmed=False,
-            row_idle_at_command=self._polled and not self._listing.row_busy,
+            row_idle_at_command=self._watched_since is not None and not self._listing.row_busy,
             foreign=self.listed,
         )
+
+    def _sees_starts(self, now: datetime) -> bool:
+        """Tell whether a run that shows now has begun now, and was not in a pause at first sight."""
+        if self._watched_since is None:
+            return False
+        if self._listing.row_busy and self._row_rested:
+            return True
+        pause = GAP_ROW_BUSY if self._listing.row_busy else GAP_NO_ROW
+        return now - self._watched_since >= pause
 
     def _row_turned(self, now: datetime, *, was_busy: bool) -> None:
         """Draw the consequences of a row that turned busy or idle."""
@@ -273,7 +296,7 @@ class Runs:
         spoken_for = set()
         for task, known_by in self._conclusions(uuid, item):
             if (run := self._runs.get(task)) is None:
-                run = self._runs[task] = Evidence(since=now, start_known=self._polled)
+                run = self._runs[task] = Evidence(since=now, start_known=self._sees_starts(now))
             run.item_spoke(now, known_by)
             spoken_for.add(task)
         return spoken_for

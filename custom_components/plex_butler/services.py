@@ -86,11 +86,12 @@ async def _run_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     task = coordinator.find_task(call.data[ATTR_TASK])
     ended = await coordinator.async_run_task(task.name, call.data[ATTR_TIMEOUT])
-    if ended is None:
-        return _names(task) | {"result": TIMEOUT}
-    told = ended.as_dict()
-    outcome = told.pop("outcome")
-    return {"result": NOT_SEEN if ended.outcome is Outcome.END_NOT_SEEN else outcome} | told
+    told = ended.as_dict() if ended else _names(task)
+    outcome = told.pop("outcome", TIMEOUT)
+    response = {"result": NOT_SEEN if outcome == Outcome.END_NOT_SEEN else outcome} | told
+    if task.enabled is False:
+        response["warning"] = DISABLED_ON_SERVER
+    return response
 
 
 async def _stop_task(call: ServiceCall) -> ServiceResponse:

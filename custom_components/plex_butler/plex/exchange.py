@@ -67,6 +67,8 @@ async def exchange(
 
     Raises PlexError for every answer with another status than `statuses`, and for no answer.
     """
+    if session.closed:
+        raise CannotConnectError("The connection to the server was given up")
     limits = ClientTimeout(total=time_limit, connect=time_limit / 2)
     try:
         async with session.request(
