@@ -314,6 +314,53 @@ def test_loss_of_the_server_in_the_middle_of_a_start() -> None:
     assert BACKUP in server.running
 
 
+def test_poll_during_a_start_that_is_refused_announces_nothing() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.poll(BUSY)
+    server.poll(BUSY)
+    server.runs.start_refused(BACKUP)
+    assert server.news() == []
+    assert not server.running
+
+
+def test_unanswered_start_counts_for_nothing_after_its_grace() -> None:
+    for told in (False, True):
+        server = Telling(row_proven=True)
+        server.send(INTROS)
+        server.runs.start_unconfirmed(INTROS, server.now)
+        server.runs.out_of_sight()
+        server.now += GRACE
+        if told:
+            server.frame(item(INTRO_ITEM))
+        server.poll(IDLE, item(INTRO_ITEM))
+        assert not server.running
+
+
+def test_row_that_an_item_explains_confirms_no_unanswered_start() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.poll(BUSY)
+    assert BACKUP not in server.running
+    server.poll(BUSY, item(INTRO_ITEM), after=4)
+    server.polls(60, BUSY, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_nothing_ends_by_what_is_seen_while_its_stop_is_under_way() -> None:
+    server = Telling()
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.take_news()
+    with server.runs.holding([INTROS]):
+        server.frame(item(INTRO_ITEM), ended=True, after=1)
+        server.frame(IDLE)
+        assert INTROS in server.running
+        server.runs.stopped(INTROS, server.now)
+    assert server.news() == [Outcome.STOPPED]
+
+
 # --- out of sight, restarts
 
 

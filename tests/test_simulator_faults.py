@@ -24,6 +24,7 @@ SILENT = "DeepMediaAnalysis"
 SOCKET = "/:/websockets/notifications"
 
 VALUES: Final[dict[str, Any]] = {
+    "late_answers": "POST",
     "retry_after": 7,
     "redirect_to": "http://127.0.0.1:9/elsewhere",
     "slow": 0.1,
@@ -219,6 +220,23 @@ async def drop_reply(server: SimulatedPlex) -> bool:
     server.butler.stop(SILENT)
     assert await send(server, request(server, "GET /identity", "Connection: close"))
     return answer == b""
+
+
+@shows
+async def late_answers(server: SimulatedPlex) -> bool:
+    sending = asyncio.create_task(
+        send(server, request(server, f"POST /butler/{SILENT}", "Connection: close"))
+    )
+    while server.butler.running != {SILENT}:
+        await asyncio.sleep(0)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    late, before = not sending.done(), server.faults.late_answers
+    server.faults.late_answers = ""
+    assert b" 200 " in await sending
+    server.faults.late_answers = before
+    server.butler.stop(SILENT)
+    return late
 
 
 @shows

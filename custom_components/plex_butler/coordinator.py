@@ -1,6 +1,7 @@
 """The coordinator of one server: its heartbeat, and every command that is carried to it."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import override
@@ -40,6 +41,7 @@ class PlexButlerCoordinator(Heartbeat):
     ) -> None:
         """Initialize; nothing is asked before the first refresh."""
         super().__init__(hass, entry, client)
+        self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: list[tuple[str, asyncio.Queue[EndedRun]]] = []
         entry.async_on_unload(self._end_waiting)
 
@@ -67,7 +69,14 @@ class PlexButlerCoordinator(Heartbeat):
         return result
 
     async def _start(self, name: str) -> tuple[StartResult, datetime]:
-        """Start a task; return how the server answered, and when the start was sent."""
+        """Start a task; return how the server answered, and when the start was sent.
+
+        Of two at once, the second waits for the answer to the first.
+        """
+        async with self._starting[name]:
+            return await self._start_alone(name)
+
+    async def _start_alone(self, name: str) -> tuple[StartResult, datetime]:
         self.find_task(name)
         # What is there just before our start is not of its doing.
         await self._call(self._poll_activities)
@@ -122,15 +131,17 @@ class PlexButlerCoordinator(Heartbeat):
                 translation_placeholders={"server": self.config_entry.title},
             ) from None
         finally:
-            self._waiting.remove(waiting)
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
 
     async def async_stop_task(self, name: str) -> StopResult:
         """Stop a task by the server's own name. Raises HomeAssistantError."""
-        result = await self._command("stop_task", name, self._client.stop_task)
-        if result is StopResult.STOPPED:
-            self._runs.stopped(name, dt_util.utcnow())
-        else:
-            self._runs.was_not_running(name)
+        with self._runs.holding([name]):
+            result = await self._command("stop_task", name, self._client.stop_task)
+            if result is StopResult.STOPPED:
+                self._runs.stopped(name, dt_util.utcnow())
+            else:
+                self._runs.was_not_running(name)
         self._publish()
         return result
 
@@ -146,9 +157,10 @@ class PlexButlerCoordinator(Heartbeat):
 
     async def async_stop_all(self) -> None:
         """Stop all tasks and drop the server's queue. Raises HomeAssistantError."""
-        await self._call(self._client.stop_all)
+        with self._runs.holding(self._tasks):
+            await self._call(self._client.stop_all)
+            self._runs.all_stopped(dt_util.utcnow())
         self.observations.answered("stop_all", "accepted")
-        self._runs.all_stopped(dt_util.utcnow())
         self._publish()
 
     async def _command[R: StartResult | StopResult](
@@ -177,6 +189,8 @@ class PlexButlerCoordinator(Heartbeat):
             if isinstance(err, TaskNotFoundError):
                 self._tasks_read = None
                 self._refresh_soon()
+            elif isinstance(err, CommandNotConfirmedError):
+                self._publish()
             raise self._failures.translated(HomeAssistantError, err) from err
 
     def require_reachable(self) -> None:
@@ -191,6 +205,8 @@ class PlexButlerCoordinator(Heartbeat):
 
     def _publish(self) -> None:
         """Show what a command changed, and look soon for what it brings about."""
+        if self.memory.closed:
+            return  # the entry was unloaded meanwhile
         self._commanded = dt_util.utcnow()
         self._set_pace(self._commanded)
         # Where a poll has failed meanwhile, that is still what there is to show.
@@ -208,3 +224,4 @@ class PlexButlerCoordinator(Heartbeat):
     def _end_waiting(self) -> None:
         for _, ended_runs in self._waiting:
             ended_runs.shutdown(immediate=True)
+        self._waiting.clear()

@@ -1,5 +1,6 @@
 """The heartbeat: asks the server and hears what it tells; both feed `runs`."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Final, override
 
@@ -52,6 +53,7 @@ class Heartbeat(Publisher):
         self._failures = Failures(hass, entry, self.observations)
         self._tasks_read: datetime | None = None
         self._commanded: datetime | None = None
+        self._reading = asyncio.Lock()
         # The stream: whether it is open, and a poll has read what there was before; whether it
         # keeps silent while activities change; what it told of each since the last poll.
         self._stream_open = False
@@ -80,15 +82,21 @@ class Heartbeat(Publisher):
     async def _poll(self) -> None:
         now = dt_util.utcnow()
         if self._tasks_read is None or now - self._tasks_read >= TASKS_INTERVAL - _ABOUT:
+            # Before it is read: what changes meanwhile is to be read once more.
+            self._tasks_read = now
             self._take_server(await self._client.server())
             self._tasks = {task.name: task for task in await self._client.tasks()}
-            self._tasks_read = now
             self._runs.tasks_listed(self._tasks)
             async_clear_issues(self.hass, self.config_entry)
         await self._poll_activities()
 
     async def _poll_activities(self) -> None:
-        """Read what the server works on, once more if a command crossed the answer.
+        """Read what the server works on; one after the other, or an older answer would win."""
+        async with self._reading:
+            await self._read_activities()
+
+    async def _read_activities(self) -> None:
+        """Read it, once more if a command crossed the answer.
 
         Frames that crossed it are younger than the answer, or say the same.
         """
@@ -123,6 +131,7 @@ class Heartbeat(Publisher):
         if self._version != server.version:
             self._version = server.version
             self._runs.server_updated()
+            self._keep_quiet()
         if not self.data or self.data.server == server:
             return
         registry = dr.async_get(self.hass)
@@ -137,7 +146,7 @@ class Heartbeat(Publisher):
     def _set_pace(self, now: datetime) -> None:
         """Poll fast while anything runs or a command was just sent, rarely beside a stream."""
         recent = self._commanded is not None and now - self._commanded < GRACE
-        if recent or self._runs.unsettled:
+        if recent or self._runs.unsettled or self._tasks_read is None:
             self.update_interval = ACTIVITIES_INTERVAL_ACTIVE
         elif self._stream_complete and not self._stream_silent:
             self.update_interval = TASKS_INTERVAL
@@ -164,10 +173,15 @@ class Heartbeat(Publisher):
         raise failure from err
 
     def _lose(self) -> None:
-        """End every run without an end. An outage is no news to anybody but those who wait."""
+        """End every run without an end."""
         self._runs.lost()
+        self._keep_quiet()
+
+    def _keep_quiet(self) -> None:
+        """Tell what an outage or an update ended to nobody but those who wait."""
         self._take_news()
         self._news.clear()
+        self._maintenance = None
 
     # --- the stream
 
@@ -204,9 +218,10 @@ class Heartbeat(Publisher):
         self.observations.stream[err.key if err else "closed"] += 1
         if isinstance(err, UnauthorizedError):
             self._failures.note(err)
-        if self._stream_open or isinstance(err, UnauthorizedError):
+        was_open, self._stream_open = self._stream_open, False
+        self._stream_complete = False
+        if was_open or isinstance(err, UnauthorizedError):
             self._refresh_soon()
-        self._stream_open = self._stream_complete = False
 
     def _refresh_soon(self) -> None:
         self.config_entry.async_create_background_task(

@@ -1,7 +1,7 @@
 """What is shown and told of one server: a snapshot for the entities, news for the triggers."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Set as AbstractSet
 from datetime import datetime
 import time
 from typing import Final, override
@@ -62,6 +62,7 @@ class Publisher(DataUpdateCoordinator[Snapshot]):
         self._tasks: dict[str, ButlerTask] = {}
         self._last_runs: dict[str, EndedRun] = {}
         self._version: str | None = None
+        self._kept: tuple[AbstractSet[str], bool] = (set(), False)  # what the file should know of
         self._news: list[RunNews] = []
         self._news_listeners: list[Callable[[News], None]] = []
         self._maintenance: bool | None = None
@@ -129,10 +130,15 @@ class Publisher(DataUpdateCoordinator[Snapshot]):
         self._take_news()
         if not self.data or not self.last_update_success:
             self._news.clear()  # whatever it is, it began or ended while nobody looked
+        running = self._runs.running
+        kept = (running.keys(), self._runs.row_proven)
+        if kept != self._kept:
+            self._kept = kept
+            self.memory.save_soon()
         return Snapshot(
             self._server,
             dict(self._tasks),
-            self._runs.running,
+            running,
             dict(self._last_runs),
             self._runs.maintenance,
             busy,

@@ -6,7 +6,9 @@ plain words ("What is known about running"). It is pure: no I/O, no Home Assista
 is handed in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -36,6 +38,7 @@ class Runs:
     _runs: dict[str, Evidence] = field(default_factory=dict)
     _news: list[RunNews] = field(default_factory=list)
     _sending: dict[str, Evidence] = field(default_factory=dict)
+    _held: Counter[str] = field(default_factory=Counter)
     _stopping: dict[str, datetime] = field(default_factory=dict)
     _listing: Listing = field(default_factory=Listing)
     _watched_since: datetime | None = None
@@ -134,6 +137,16 @@ class Runs:
         if (sent := self._sending.pop(task, None)) and self._runs.get(task) is sent:
             del self._runs[task]
 
+    @contextmanager
+    def holding(self, tasks: Iterable[str]) -> Iterator[None]:
+        """End none of these by what is seen while a stop is under way: the answer says how."""
+        held = tuple(tasks)
+        self._held.update(held)
+        try:
+            yield
+        finally:
+            self._held.subtract(held)
+
     def stopped(self, task: str, now: datetime) -> None:
         """Note that the server stopped the task, or took it from its queue."""
         self._stopping[task] = now
@@ -217,6 +230,7 @@ class Runs:
         when it was last seen, it may be Butler's or somebody else's.
         """
         activity, was_busy = change.activity, self._listing.row_busy
+        self._forget_unconfirmed(now)
         item = self._listing.items.get(activity.uuid)
         if item and not change.ended:
             # The most frequent frame by far: it ends nothing.
@@ -252,6 +266,13 @@ class Runs:
             foreign=self.listed,
         )
 
+    def _forget_unconfirmed(self, now: datetime) -> None:
+        """Let no evidence count for an unanswered start that comes after its grace time."""
+        for task, run in tuple(self._runs.items()):
+            late = run.grace_until is not None and now >= run.grace_until
+            if late and not run.confirmed and not run.row_seen and task not in self._sending:
+                del self._runs[task]
+
     def _sees_starts(self, now: datetime) -> bool:
         """Tell whether a run that shows now has begun now, and was not in a pause at first sight."""
         if self._watched_since is None:
@@ -270,12 +291,13 @@ class Runs:
 
     def _conclude(self, now: datetime, *, poll: bool = False) -> None:
         """Begin and end runs by all that is known now."""
+        self._forget_unconfirmed(now)
         self._stopping = {task: at for task, at in self._stopping.items() if now - at < STOPPING}
         spoken_for = self._hear_listed(now)
         spoken_for |= self._hear_row(now, spoken_for, poll=poll)
         for task, run in tuple(self._runs.items()):
             run.row_seen_busy |= self._listing.row_busy
-            if task in spoken_for or task in self._sending:
+            if task in spoken_for or task in self._sending or self._held[task] > 0:
                 continue
             run.polls_without += poll
             outcome = run.outcome(
@@ -345,8 +367,9 @@ class Runs:
             return set()  # of several, the row does not tell which
         run = self._runs[waiting[0]]
         run.row_spoke(now)
-        # Frames come one by one: what explains the row may be the next of them.
-        run.confirmed |= poll
+        # Frames come one by one: what explains the row may be one of the next.
+        alone = self._row_busy_since is None or now - self._row_busy_since >= ROW_EXPLAINED
+        run.confirmed |= poll and alone and waiting[0] not in self._sending
         return set(waiting)
 
     def _explain_row(self, now: datetime) -> None:

@@ -48,6 +48,8 @@ class Faults:
     """Connections are closed without a byte."""
     drop_reply: bool = False
     """Commands are carried out and the connection is closed without an answer."""
+    late_answers: str = ""
+    """Requests of this method are carried out, and answered once this is cleared."""
     drop_reused: bool = False
     """The second request on a connection finds it closed."""
     cut_body: bool = False

@@ -210,6 +210,8 @@ class SimulatedPlex:
             to_the_app = request.path == "/" and "text/html" in request.headers.get("Accept", "")
             return refusal(title, to_the_app=to_the_app)
         response = await self._api.answer(request, access)
+        while faults.late_answers == request.method:
+            await asyncio.sleep(0)
         if faults.drop_reply and request.method not in ("GET", "HEAD"):
             return Dropped()
         return response
