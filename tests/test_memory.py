@@ -1,5 +1,6 @@
 """What is remembered over restarts of Home Assistant, and what is not kept."""
 
+import asyncio
 from datetime import timedelta
 import json
 from typing import Any
@@ -16,6 +17,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -277,3 +279,31 @@ async def test_command_that_is_answered_after_the_unloading_overwrites_nothing(
     async_fire_time_changed(hass)
     await house.settled()
     assert list(hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"]) == [NAME]
+
+
+async def test_poll_that_is_answered_after_the_unloading_overwrites_nothing(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    assert await async_setup_component(hass, "homeassistant", {})
+    await house.set_up(entry, server)
+    maintenance = house.entity_id(server, "binary_sensor", "maintenance")
+    server.faults.late_answers = "GET"
+    updating = asyncio.create_task(
+        hass.services.async_call(
+            "homeassistant", "update_entity", {"entity_id": maintenance}, blocking=True
+        )
+    )
+    await house.sent()
+    server.butler.start(NAME)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    server.faults.late_answers = ""
+    await updating
+    freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
+    async_fire_time_changed(hass)
+    await house.settled()
+    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"] == {}

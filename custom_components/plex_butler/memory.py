@@ -60,8 +60,7 @@ class Memory:
 
     def save_soon(self) -> None:
         """Write what has changed in a while, or when Home Assistant stops."""
-        if not self.closed:
-            self._store.async_delay_save(self._content, SAVE_DELAY)
+        self._store.async_delay_save(self._content, SAVE_DELAY)
 
     async def close(self) -> None:
         """Write everything now; the file belongs to whoever sets the entry up next."""
