@@ -15,6 +15,7 @@ from custom_components.plex_butler.plex import (
     CannotConnectError,
     CommandNotConfirmedError,
     HostnameMismatchError,
+    NoButlerError,
     NotOwnerError,
     NotPlexError,
     PlexClient,
@@ -162,12 +163,12 @@ async def test_everybody_may_ask_who_a_server_is(
     assert set(server.asked) == {"GET /identity"}
 
 
-async def test_a_server_without_a_butler_is_not_one(
+async def test_a_server_without_a_butler_is_too_old(
     server: ScriptedServer, client: PlexClient
 ) -> None:
     server.answers["GET /butler"] = [http(404)]
 
-    await failure_of(NotPlexError, client, "GET /butler")
+    await failure_of(NoButlerError, client, "GET /butler")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from yarl import URL
 from custom_components.plex_butler.plex import (
     CannotConnectError,
     CommandNotConfirmedError,
+    NoButlerError,
     NotOwnerError,
     NotPlexError,
     OtherServerError,
@@ -118,7 +119,7 @@ async def test_quirks_that_leave_something_out(server: SimulatedPlex) -> None:
         ({"maintenance": True}, StartingUpError),
         ({"maintenance": True, "always_xml": True}, StartingUpError),
         ({"maintenance_but_identity": True}, StartingUpError),
-        ({"no_butler": True}, NotPlexError),
+        ({"no_butler": True}, NoButlerError),
         ({"other_machine_identifier": True}, OtherServerError),
         ({"bad_gateway": True}, CannotConnectError),
         ({"login_page": True}, NotPlexError),

@@ -13,6 +13,7 @@ from yarl import URL
 
 from .errors import (
     InvalidTaskNameError,
+    NoButlerError,
     NotOwnerError,
     NotPlexError,
     OtherServerError,
@@ -114,8 +115,14 @@ class PlexClient:
         return server
 
     async def tasks(self) -> tuple[ButlerTask, ...]:
-        """Ask for the Butler tasks and their schedules."""
-        return await self._ask("GET", "/butler", lambda answer: parse_tasks(answer.body))
+        """Ask for the Butler tasks and their schedules. Raises NoButlerError."""
+
+        def read(answer: Answer) -> tuple[ButlerTask, ...]:
+            if answer.status == 404:
+                raise NoButlerError("The server has no Butler: it is too old")
+            return parse_tasks(answer.body)
+
+        return await self._ask("GET", "/butler", read, (200, 404))
 
     async def activities(self) -> tuple[Activity, ...] | None:
         """Ask for what the server works on now; None where it has no such list (inferred)."""

@@ -115,6 +115,12 @@ class OtherServerError(PlexError):
     key = "other_server"
 
 
+class NoButlerError(PlexError):
+    """The server has no Butler (404 for its list of tasks): it is too old (inferred)."""
+
+    key = "no_butler"
+
+
 class TaskNotFoundError(PlexError):
     """The server has no task of this name (404, OpenAPI)."""
 

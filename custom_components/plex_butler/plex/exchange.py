@@ -80,7 +80,7 @@ async def exchange(
             timeout=limits,
         ) as response:
             if response.status in statuses:
-                body = await _read(response, BODY_LIMIT) if method == "GET" else b""
+                body = await read_body(response, BODY_LIMIT) if method == "GET" else b""
                 failure = None
             else:
                 failure = await _refusal(response)
@@ -94,7 +94,7 @@ async def exchange(
     return Answer(response.status, body)
 
 
-async def _read(response: ClientResponse, limit: int) -> bytes:
+async def read_body(response: ClientResponse, limit: int) -> bytes:
     """Read a body, and stop once it is longer than `limit`."""
     body = bytearray()
     async for chunk in response.content.iter_any():
@@ -107,11 +107,11 @@ async def _read(response: ClientResponse, limit: int) -> bytes:
 async def _refusal(response: ClientResponse) -> PlexError:
     """Say what an unexpected answer means."""
     if response.status in (400, 503):
-        body = await _read(response, _REFUSAL_LIMIT)
+        body = await read_body(response, _REFUSAL_LIMIT)
         if any(text in body for text in _STARTING_UP):
             return StartingUpError(
                 "The server is starting up: try again in a while",
-                retry_after=_seconds(response.headers.get("Retry-After")),
+                retry_after=seconds_of(response.headers.get("Retry-After")),
             )
     return refusal(response.status, command=response.method != "GET")
 
@@ -177,7 +177,7 @@ def _unanswered(failure: PlexError, *, command: bool) -> PlexError:
     )
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds_of(text: str | None) -> float | None:
     """Read a Retry-After in seconds; a date, the other form, is not worth a clock of ours."""
     if text is None or not text.isdecimal():
         return None

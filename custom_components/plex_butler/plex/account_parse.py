@@ -1,0 +1,149 @@
+"""The parser of plex.tv's answers: bytes in, models out, as tolerant as that of a server's.
+
+plex.tv answers in JSON if asked to. The XML of `/api/v2` has other names than that of the older
+`/api/resources` (both seen), and either is read.
+
+Every function raises NotPlexTvError, and nothing else, for bytes that are not the answer it reads.
+"""
+
+from collections.abc import Mapping
+import json
+import re
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+from yarl import URL
+
+from .account_errors import NotPlexTvError
+from .account_models import AccountServer, Connection, Pin
+from .address import DEFAULT_PORT, parse_address
+from .parse import _bool, _each, _int, _text
+
+_TOKEN: Final = re.compile(r"[!-~]+")
+_XML_ROOTS: Final = ("pin", "resources", "MediaContainer")
+_PIN_FIELDS: Final = frozenset({"id", "code", "authToken"})
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text can be sent as a token: it may not be empty or break the header."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def parse_pin(body: bytes) -> Pin:
+    """Read the answer to `POST /api/v2/pins`. Only id and code have to be there."""
+    fields = _pin(body)
+    number, code = _int(fields.get("id")), _text(fields.get("code"))
+    expires_in = _int(fields.get("expiresIn"))
+    if number is None or number < 0 or code is None or not is_token(code):
+        raise NotPlexTvError("The answer holds no PIN that could be used")
+    return Pin(number, code, expires_in if expires_in and expires_in > 0 else None)
+
+
+def parse_pin_token(body: bytes) -> str | None:
+    """Read the answer to `GET /api/v2/pins/{id}`: the account's token, None if there is none yet."""
+    token = _text(_pin(body).get("authToken"))
+    if token is not None and not is_token(token):
+        raise NotPlexTvError("The answer holds a token with characters that no token has")
+    return token
+
+
+def parse_servers(body: bytes) -> tuple[AccountServer, ...]:
+    """Read the answer to `GET /api/v2/resources`, in plex.tv's order; players are left out.
+
+    Of two rows of one server the first counts. A list of nothing but rows that say of no device
+    is no list of devices.
+    """
+    answer = _decode(body)
+    if isinstance(answer, dict) and "clientIdentifier" not in answer:
+        answer = answer.get("devices")
+    if not isinstance(answer, list | dict):
+        raise NotPlexTvError("The answer is not one that plex.tv gives")
+    rows = list(_each(answer))
+    devices = [
+        (identifier, row) for row in rows if (identifier := _text(row.get("clientIdentifier")))
+    ]
+    if rows and not devices:
+        raise NotPlexTvError("The answer lists things that are no devices")
+    servers: dict[str, AccountServer] = {}
+    for identifier, row in devices:
+        provides = (_text(row.get("provides")) or "").split(",")
+        if "server" in map(str.strip, provides):
+            servers.setdefault(identifier, _server(identifier, row))
+    return tuple(servers.values())
+
+
+def _server(machine_identifier: str, row: Mapping[str, Any]) -> AccountServer:
+    token = _text(row.get("accessToken"))
+    return AccountServer(
+        name=_text(row.get("name")) or machine_identifier,
+        machine_identifier=machine_identifier,
+        owned=_bool(row.get("owned")) is not False,
+        token=token if token and is_token(token) else None,
+        https_required=_bool(row.get("httpsRequired")) is True,
+        presence=_bool(row.get("presence")),
+        connections=tuple(filter(None, map(_connection, _each(row.get("connections"))))),
+    )
+
+
+def _connection(row: Mapping[str, Any]) -> Connection | None:
+    """Read one row; None where it leads nowhere. A missing URI is made of what else is told."""
+    address, port = _text(row.get("address")), _int(row.get("port"))
+    uri = _uri(_text(row.get("uri")) or "")
+    if uri is None and address and port is not None:
+        host = f"[{address}]" if ":" in address else address
+        uri = _uri(f"{_text(row.get('protocol')) or 'http'}://{host}:{port}")
+    if uri is None:
+        return None
+    address = address or uri.host or ""
+    ipv6 = _bool(row.get("IPv6"))
+    return Connection(
+        uri=uri,
+        address=address,
+        port=port if port and 0 < port < 65536 else uri.port or DEFAULT_PORT,
+        local=_bool(row.get("local")) is True,
+        relay=_bool(row.get("relay")) is True,
+        ipv6=":" in address if ipv6 is None else ipv6,
+    )
+
+
+def _uri(text: str) -> URL | None:
+    try:
+        parsed = parse_address(text)
+    except ValueError:
+        return None
+    return parsed.url if parsed.scheme_given else None
+
+
+def _pin(body: bytes) -> Mapping[str, Any]:
+    """Return the fields of a PIN."""
+    fields = _decode(body)
+    if not isinstance(fields, dict) or _PIN_FIELDS.isdisjoint(fields):
+        raise NotPlexTvError("The answer is no PIN of plex.tv")
+    return fields
+
+
+def _decode(body: bytes) -> Any:
+    """Turn bytes into what JSON gives for them, XML included."""
+    text = body.decode("utf-8-sig", "replace").strip()
+    try:
+        return _decode_xml(text) if text.startswith("<") else json.loads(text)
+    except ValueError, RecursionError, ET.ParseError:
+        failure = NotPlexTvError("The answer is neither JSON nor XML of plex.tv")
+    # Not inside the except block: the JSON error would come along with the whole body in it.
+    raise failure
+
+
+def _decode_xml(text: str) -> dict[str, Any]:
+    """Turn XML into fields, with a list of devices that each have a list of connections."""
+    # Entities are how XML explodes and reads files; without a document type there are none.
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ValueError("document types are refused")
+    root = ET.fromstring(text)  # noqa: S314 - document types are refused above
+    if root.tag not in _XML_ROOTS:
+        raise ValueError("another answer")
+    devices = [
+        row.attrib
+        | {"connections": [each.attrib for each in row.iter() if each.tag.lower() == "connection"]}
+        for row in root
+    ]
+    return {**root.attrib, "devices": devices}

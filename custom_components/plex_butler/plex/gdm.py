@@ -1,0 +1,113 @@
+"""Plex's own discovery (GDM): one question to the network, and what answers it within a moment.
+
+Anybody on the network can answer. What is found is a proposal, never a fact.
+"""
+
+import asyncio
+from contextlib import closing, suppress
+from dataclasses import dataclass
+import re
+import socket
+from typing import Any, Final, override
+
+from .address import DEFAULT_PORT
+
+GROUP: Final = ("239.0.0.250", 32414)
+"""Where Plex Media Servers listen (seen)."""
+
+_SEARCH: Final = b"M-SEARCH * HTTP/1.0"
+_STATUS: Final = re.compile(r"HTTP/1\.\d +200\b")
+_SERVER: Final = "plex/media-server"
+# Not past the next router.
+_HOPS: Final = 1
+_LONGEST_REPLY: Final = 4096
+_LONGEST_TEXT: Final = 128
+_MOST_REPLIES: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class FoundServer:
+    """What answered and from where; the rest is what it says of itself."""
+
+    name: str | None
+    machine_identifier: str
+    host: str
+    port: int
+    version: str | None
+
+
+async def find_servers(
+    *, seconds: float = 1.5, group: tuple[str, int] = GROUP
+) -> tuple[FoundServer, ...]:
+    """Ask the local network for Plex Media Servers, and collect answers for some seconds.
+
+    Of the answers of one server the first counts. Nothing is found, and nothing raised, where the
+    network lets no such question through.
+    """
+    search = _Search()
+    # TimeoutError is one: the seconds are over.
+    with suppress(OSError):
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: search, family=socket.AF_INET
+        )
+        with closing(transport):
+            own: socket.socket = transport.get_extra_info("socket")
+            own.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
+            transport.sendto(_SEARCH, group)
+            await asyncio.wait_for(search.over.wait(), seconds)
+    return tuple(search.found.values())
+
+
+class _Search(asyncio.DatagramProtocol):
+    """Takes the answers, until there are more than any network has servers."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, FoundServer] = {}
+        self.over = asyncio.Event()
+        self._replies = 0
+
+    @override
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        self._replies += 1
+        if self._replies > _MOST_REPLIES:
+            self.over.set()
+        elif server := parse_reply(data, addr[0]):
+            self.found.setdefault(server.machine_identifier, server)
+
+    @override
+    def error_received(self, exc: Exception) -> None:
+        """The question could not be sent."""
+        self.over.set()
+
+
+def parse_reply(reply: bytes, host: str) -> FoundServer | None:
+    """Read a reply: a status, then fields, as in HTTP (seen); None where it is no server's."""
+    if len(reply) > _LONGEST_REPLY:
+        return None
+    status, *lines = reply.decode("utf-8", "replace").splitlines() or [""]
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip().lower(), value.strip())
+    identifier = _text(fields.get("resource-identifier"))
+    port = fields.get("port", str(DEFAULT_PORT))
+    if (
+        not _STATUS.match(status)
+        or fields.get("content-type", "").lower() != _SERVER
+        or identifier is None
+        or not re.fullmatch(r"\d{1,5}", port, re.ASCII)
+        or not 0 < int(port) < 65536
+    ):
+        return None
+    return FoundServer(
+        name=_text(fields.get("name")),
+        machine_identifier=identifier,
+        host=host,
+        port=int(port),
+        version=_text(fields.get("version")),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    """Return a text that can be shown."""
+    return value if value and value.isprintable() and len(value) <= _LONGEST_TEXT else None
