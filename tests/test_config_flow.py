@@ -19,8 +19,19 @@ from tests.simulator import SimulatedPlex
 async def begin(hass: HomeAssistant) -> ConfigFlowResult:
     """Open the form, as *Add integration* does."""
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "user")
+    result = await by_hand(hass, result)
+    assert result["step_id"] == "manual"
+    return result
+
+
+async def by_hand(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
+    """Choose the way of the menu on which everything is typed."""
+    assert result["type"] is FlowResultType.MENU
+    ways = ("manual", "change", "reauth_token")
+    [way] = [each for each in ways if each in result["menu_options"]]
+    result = await submit(hass, result, next_step_id=way)
     assert result["type"] is FlowResultType.FORM
-    assert result["step_id"] == "user"
     assert not result["errors"]
     return result
 
@@ -240,7 +251,7 @@ async def test_reauth_stores_the_new_token_only(
     await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
-    result = await hass.config_entries.flow.async_configure(flow["flow_id"])
+    result = await by_hand(hass, await hass.config_entries.flow.async_configure(flow["flow_id"]))
     assert result["description_placeholders"]
     assert result["description_placeholders"]["name"] == server.friendly_name
     result = await submit(hass, result, **{CONF_TOKEN: "still-wrong"})
@@ -260,7 +271,9 @@ async def test_server_that_is_claimed_later_stays_the_same_entry(
         server.claim()
         await house.passes(420, step=30)
         (flow,) = hass.config_entries.flow.async_progress()
-        result = await hass.config_entries.flow.async_configure(flow["flow_id"])
+        result = await by_hand(
+            hass, await hass.config_entries.flow.async_configure(flow["flow_id"])
+        )
         result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
         assert result["reason"] == "reauth_successful"
         await house.settled()
@@ -276,10 +289,10 @@ async def test_other_server_is_refused_before_it_gets_a_token(
     server.faults.other_machine_identifier = True
     server.requests.clear()
     if source == "reauth":
-        result = await loaded.start_reauth_flow(hass)
+        result = await by_hand(hass, await loaded.start_reauth_flow(hass))
         result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
     else:
-        result = await loaded.start_reconfigure_flow(hass)
+        result = await by_hand(hass, await loaded.start_reconfigure_flow(hass))
         result = await submit(hass, result, **typed(server))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "other_server")
     assert dict(loaded.data) == before
@@ -299,7 +312,7 @@ async def test_reconfigure_changes_the_address_and_keeps_the_token_unless_told(
     async with SimulatedPlex(
         machine_identifier=server.machine_identifier, owner_token=expected
     ) as moved:
-        result = await loaded.start_reconfigure_flow(hass)
+        result = await by_hand(hass, await loaded.start_reconfigure_flow(hass))
         assert suggested(result) == {CONF_URL: server.url, CONF_VERIFY_SSL: True}
         result = await submit(
             hass, result, **{CONF_URL: moved.url, CONF_VERIFY_SSL: False}, **token
@@ -318,7 +331,7 @@ async def test_reconfigure_that_fails_keeps_the_entry_and_can_be_mended(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:
     before = dict(loaded.data)
-    result = await loaded.start_reconfigure_flow(hass)
+    result = await by_hand(hass, await loaded.start_reconfigure_flow(hass))
     result = await submit(hass, result, **typed(server, **{CONF_TOKEN: "wrong"}))
     assert result["errors"] == {CONF_TOKEN: "unauthorized"}
     assert dict(loaded.data) == before
@@ -331,7 +344,7 @@ async def test_reconfigure_that_fails_keeps_the_entry_and_can_be_mended(
 async def test_reauth_keeps_what_changed_meanwhile(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:
-    result = await loaded.start_reauth_flow(hass)
+    result = await by_hand(hass, await loaded.start_reauth_flow(hass))
     data = {**loaded.data, CONF_VERIFY_SSL: False}
     hass.config_entries.async_update_entry(loaded, data=data)
     result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
@@ -343,7 +356,7 @@ async def test_reauth_keeps_what_changed_meanwhile(
 async def test_reauth_recovers_from_a_dropped_connection(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:
-    result = await loaded.start_reauth_flow(hass)
+    result = await by_hand(hass, await loaded.start_reauth_flow(hass))
     server.faults.empty_reply = True
     result = await submit(hass, result, **{CONF_TOKEN: server.owner_token})
     assert list(result["errors"] or ()) == ["base"]

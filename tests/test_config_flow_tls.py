@@ -15,7 +15,7 @@ import trustme
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.simulator import SimulatedPlex
-from tests.test_config_flow import begin, submit, suggested, typed
+from tests.test_config_flow import begin, by_hand, submit, suggested, typed
 
 PLEX_NAME = "*.0123456789abcdef0123456789abcdef.plex.direct"
 
@@ -75,6 +75,7 @@ async def test_reauth_and_reconfigure_tell_of_https_too(
             context={"source": source, "entry_id": entry.entry_id},
             data={**entry.data} if again else None,
         )
+        result = await by_hand(hass, result)
         server_form: dict[str, Any] = {CONF_URL: server.url, CONF_VERIFY_SSL: True}
         answer = {CONF_TOKEN: server.owner_token} | ({} if again else server_form)
         result = await submit(hass, result, **answer)

@@ -1,96 +1,154 @@
-"""Config flow: address and token, checked against the server before anything is kept."""
+"""Config flow: the ways to a server, from the easiest to the last resort."""
 
 from collections.abc import Mapping
-import re
 from typing import Any, Final, override
-from uuid import uuid4
 
-from homeassistant.config_entries import (
-    SOURCE_REAUTH,
-    SOURCE_RECONFIGURE,
-    SOURCE_USER,
-    ConfigEntry,
-    ConfigFlow,
-    ConfigFlowResult,
-)
+from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
-from homeassistant.data_entry_flow import AbortFlow
-from homeassistant.helpers.selector import (
-    BooleanSelector,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
-from homeassistant.util.ssl import create_client_context
+from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
 import voluptuous as vol
 from yarl import URL
 
-from .connection import create_client, create_session
-from .const import CONF_CLIENT_IDENTIFIER, DOMAIN
-from .plex import (
-    CannotConnectError,
-    HostnameMismatchError,
-    NotOwnerError,
-    OtherServerError,
-    PlexError,
-    PlexTimeoutError,
-    Server,
-    TlsError,
-    UnauthorizedError,
-    parse_address,
-    plex_direct_address,
-    without_secrets,
-)
+from .const import DOMAIN
+from .flow_server import TOKEN_SCHEMA, token_of
+from .flow_sign_in import CONF_SERVER, SignInFlow
+from .plex import gdm, parse_address
 
-HELP_URL: Final = (
-    "https://support.plex.tv/articles/204059436-finding-an-authentication-token-x-plex-token/"
-)
-
-# What may stand in a header; an empty one is for servers that want none.
-_TOKEN_PATTERN: Final = re.compile(r"[!-~]*")
-_TOKEN_IN_ADDRESS: Final = re.compile(r"X-Plex-Token=([^&#\s]*)", re.IGNORECASE)
-_SHOWN: Final = (CONF_URL, CONF_VERIFY_SSL)
-
-_TOKEN = {
-    vol.Optional(CONF_TOKEN): TextSelector(
-        TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
-    )
-}
-TOKEN_SCHEMA: Final = vol.Schema(_TOKEN)
-SERVER_SCHEMA: Final = vol.Schema(
-    {
-        # Not of type URL: browsers would refuse what people type, "192.168.1.5" or "nas:32400".
-        vol.Required(CONF_URL): TextSelector(TextSelectorConfig(autocomplete="url")),
-        **_TOKEN,
-        vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
-    }
-)
+# Of Home Assistant's own Plex integration, whose entries hold a server each.
+PLEX_DOMAIN: Final = "plex"
+PLEX_SERVER_IDENTIFIER: Final = "server_id"
+PLEX_SERVER_CONFIG: Final = "server_config"
 
 
-class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Adds a server, gives it a new token, or a new address."""
-
-    VERSION = 1
-    MINOR_VERSION = 1
-
-    def __init__(self) -> None:
-        """Initialize; each entry keeps the random identifier that its flow was begun with."""
-        self._data: dict[str, Any] = {CONF_CLIENT_IDENTIFIER: str(uuid4())}
-        self._server: Server | None = None
-        self._plex_direct = ""
+class PlexButlerConfigFlow(SignInFlow, domain=DOMAIN):
+    """Adds a server, gives it a new token, or finds it at a new address."""
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Add a server."""
-        return await self._async_step_server("user", user_input)
+        """Offer the ways to add a server."""
+        ways = ["sign_in", "find", "manual"]
+        if self._plex_entries:
+            ways.insert(1, "plex")
+        return self.async_show_menu(step_id="user", menu_options=ways)
+
+    async def async_step_manual(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Add a server by address and token."""
+        if user_input is None:
+            self._machine_identifier, self._taken_token = None, ""
+        return await self._async_step_server("manual", user_input)
+
+    # --- the server that the Plex integration knows
+
+    async def async_step_plex(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Copy address and token of an entry of the Plex integration; the user chooses to."""
+        entries = self._plex_entries
+        if user_input is not None and (entry := entries.get(user_input[CONF_SERVER])):
+            config: Mapping[str, Any] = entry.data[PLEX_SERVER_CONFIG]
+            self._machine_identifier = entry.data[PLEX_SERVER_IDENTIFIER]
+            self._data |= {
+                CONF_URL: parse_address(config["url"]).text,
+                CONF_TOKEN: config.get("token") or "",
+                CONF_VERIFY_SSL: config.get("verify_ssl", True),
+            }
+            return await self._async_try()
+        if not entries:
+            return await self.async_step_user()
+        options = [
+            SelectOptionDict(value=entry_id, label=entry.title)
+            for entry_id, entry in entries.items()
+        ]
+        return self.async_show_form(
+            step_id="plex",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_SERVER, default=options[0]["value"]): SelectSelector(
+                        SelectSelectorConfig(options=options)
+                    )
+                }
+            ),
+        )
+
+    @property
+    def _plex_entries(self) -> dict[str, ConfigEntry]:
+        """Return the entries of the Plex integration whose servers are not set up here."""
+        return {
+            entry.entry_id: entry
+            for entry in self.hass.config_entries.async_entries(
+                PLEX_DOMAIN, include_ignore=False, include_disabled=False
+            )
+            if entry.data.get(PLEX_SERVER_IDENTIFIER) not in self._others
+            and entry.data.get(PLEX_SERVER_CONFIG, {}).get("url")
+        }
+
+    # --- the network
+
+    async def async_step_find(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask the network, now and never else, and let the user choose."""
+        if user_input is None:
+            servers = await gdm.find_servers(group=gdm.GROUP)
+            self._found = {
+                server.machine_identifier: server
+                for server in servers
+                if server.machine_identifier not in self._others
+                and self._expected in (None, server.machine_identifier)
+            }
+            if not self._found:
+                return await self.async_step_nothing_found()
+        else:
+            server = self._found[user_input[CONF_SERVER]]
+            self._wanted = server.machine_identifier
+            # One port speaks both; what is secure stays so.
+            scheme = URL(self._data[CONF_URL]).scheme if self._entry else "http"
+            address = f"{scheme}://{server.host}:{server.port}"
+            if self._entry and URL(self._data[CONF_URL]) == URL(address):
+                return await self._async_try()
+            self._data[CONF_URL] = address
+            if self._entry:
+                return await self.async_step_moved()
+            return await self.async_step_found()
+        options = [
+            SelectOptionDict(value=identifier, label=f"{server.name or '?'} ({server.host})")
+            for identifier, server in self._found.items()
+        ]
+        return self.async_show_form(
+            step_id="find",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_SERVER, default=options[0]["value"]): SelectSelector(
+                        SelectSelectorConfig(options=options)
+                    )
+                }
+            ),
+        )
+
+    async def async_step_found(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Offer the two ways to the token of a server that was found."""
+        return self.async_show_menu(
+            step_id="found",
+            menu_options=["sign_in", "manual"],
+            description_placeholders={"address": self._data[CONF_URL]},
+        )
+
+    async def async_step_nothing_found(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that no server answered that could be used."""
+        return self.async_show_menu(step_id="nothing_found", menu_options=["find", *self._ways_on])
+
+    # --- a server that is known
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Change address, token or certificate check of a server."""
-        if user_input is None:
-            self._data = dict(self._get_reconfigure_entry().data)
-        return await self._async_step_server("reconfigure", user_input)
+        """Offer the ways to change a server."""
+        self._data = dict(self._get_reconfigure_entry().data)
+        return self.async_show_menu(
+            step_id="reconfigure", menu_options=["change", "sign_in", "find"]
+        )
+
+    async def async_step_change(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change address, token or certificate check by hand."""
+        return await self._async_step_server("change", user_input)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin to ask for a new token."""
@@ -99,172 +157,28 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
+        """Offer the ways to a new token."""
+        self._data = dict(self._get_reauth_entry().data)
+        return self.async_show_menu(
+            step_id="reauth_confirm",
+            menu_options=["sign_in", "reauth_token"],
+            description_placeholders=self._placeholders,
+        )
+
+    async def async_step_reauth_token(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
         """Ask for a new token."""
         errors: dict[str, str] = {}
         if user_input is not None:
             entry = self._get_reauth_entry()
             # Empty is an answer here: a server may no longer want a token.
-            self._data = {**entry.data, CONF_TOKEN: _token(user_input)}
+            self._data = {**entry.data, CONF_TOKEN: token_of(user_input)}
             if not (errors := await self._async_errors()):
                 return await self._async_tell_and_finish(entry.data[CONF_URL])
         return self.async_show_form(
-            step_id="reauth_confirm",
+            step_id="reauth_token",
             data_schema=TOKEN_SCHEMA,
             errors=errors,
             description_placeholders=self._placeholders,
         )
-
-    async def _async_step_server(
-        self, step_id: str, user_input: dict[str, Any] | None
-    ) -> ConfigFlowResult:
-        """Show the form for a server, or take what was typed into it."""
-        errors: dict[str, str] = {}
-        suggested = self._data
-        if user_input is not None:
-            suggested = {**user_input, CONF_URL: without_secrets(user_input[CONF_URL])}
-            self._data[CONF_VERIFY_SSL] = user_input[CONF_VERIFY_SSL]
-            # Empty means "as it was": there is no way to show a stored token, nor a wish to.
-            self._data[CONF_TOKEN] = _token(user_input) or self._stored_token
-            try:
-                address = parse_address(user_input[CONF_URL]).text
-            except ValueError:
-                errors[CONF_URL] = "invalid_address"
-            else:
-                self._data[CONF_URL] = address
-                if not (errors := await self._async_errors()):
-                    return await self._async_tell_and_finish(address)
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(
-                SERVER_SCHEMA, {key: suggested[key] for key in _SHOWN if key in suggested}
-            ),
-            errors=errors,
-            description_placeholders=self._placeholders,
-        )
-
-    async def async_step_https(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Tell that the server wants https where http was asked for."""
-        if user_input is not None:
-            return await self._async_finish()
-        return self.async_show_form(
-            step_id="https",
-            data_schema=vol.Schema({}),
-            description_placeholders={"address": self._data[CONF_URL]},
-        )
-
-    async def _async_tell_and_finish(self, address: str) -> ConfigFlowResult:
-        """Keep what was checked, but tell first if it is another address than was asked for."""
-        if self._data[CONF_URL] != address:
-            return await self.async_step_https()
-        return await self._async_finish()
-
-    async def _async_finish(self) -> ConfigFlowResult:
-        """Keep what was checked."""
-        if self.source == SOURCE_REAUTH:
-            return self.async_update_reload_and_abort(self._get_reauth_entry(), data=self._data)
-        if self.source == SOURCE_RECONFIGURE:
-            return self.async_update_reload_and_abort(
-                self._get_reconfigure_entry(), data=self._data
-            )
-        return self.async_create_entry(title=self._title, data=self._data)
-
-    async def _async_errors(self) -> dict[str, str]:
-        """Ask the server; return the form's errors, none where all is well."""
-        if not _TOKEN_PATTERN.fullmatch(self._data[CONF_TOKEN]):
-            return {CONF_TOKEN: "invalid_token"}
-        try:
-            await self._async_ask_http_then_https()
-        except OtherServerError as err:
-            raise AbortFlow("other_server", self._placeholders) from err
-        except HostnameMismatchError as err:
-            return {"base": await self._async_offer_plex_direct(err)}
-        except (UnauthorizedError, NotOwnerError) as err:
-            return {CONF_TOKEN: err.key}
-        except PlexError as err:
-            return {"base": err.key}
-        return {}
-
-    async def _async_ask_http_then_https(self) -> None:
-        """Ask at the address as it was typed; where plain http is dropped, over https."""
-        try:
-            await self._async_ask()
-        except CannotConnectError as err:
-            address = self._data[CONF_URL].removeprefix("http:")
-            if address == self._data[CONF_URL] or not err.empty_reply:
-                raise
-            self._data[CONF_URL] = f"https:{address}"
-            try:
-                await self._async_ask()
-            except CannotConnectError, PlexTimeoutError:
-                raise err from None
-            except TlsError as tls:
-                # Who typed http is not told of a TLS that is not there.
-                raise tls if tls.spoken else err from None
-
-    async def _async_ask(self) -> None:
-        """Check address, server and token, in this order: the token goes to a Plex server only."""
-        session = create_session(
-            self.hass, verify_ssl=self._data[CONF_VERIFY_SSL], auto_cleanup=False
-        )
-        try:
-            client = create_client(session, self._data, machine_identifier=self._expected)
-            identity = await client.identity()
-            if self.source == SOURCE_USER:
-                await self.async_set_unique_id(identity.machine_identifier, raise_on_progress=False)
-                self._abort_if_unique_id_configured()
-            self._server = await client.server()
-            await client.tasks()
-        finally:
-            session.detach()
-
-    async def _async_offer_plex_direct(self, err: HostnameMismatchError) -> str:
-        """Return the error's key; where Plex's own certificate answers, one with its address."""
-        # One of its own: the chain is verified, and only the name in the certificate is read.
-        context = await self.hass.async_add_executor_job(create_client_context)
-        context.check_hostname = False
-        address = await plex_direct_address(URL(self._data[CONF_URL]), context)
-        if address is None:
-            return err.key
-        self._plex_direct = str(address)
-        return "hostname_mismatch_plex_direct"
-
-    @property
-    def _entry(self) -> ConfigEntry | None:
-        """Return the entry that this flow is about to change."""
-        if self.source == SOURCE_REAUTH:
-            return self._get_reauth_entry()
-        if self.source == SOURCE_RECONFIGURE:
-            return self._get_reconfigure_entry()
-        return None
-
-    @property
-    def _expected(self) -> str | None:
-        return entry.unique_id if (entry := self._entry) else None
-
-    @property
-    def _stored_token(self) -> str:
-        return str(entry.data[CONF_TOKEN]) if (entry := self._entry) else ""
-
-    @property
-    def _title(self) -> str:
-        """Return the server's name, with its address where another entry has that name."""
-        host = URL(self._data[CONF_URL]).host or ""
-        name = (self._server and self._server.friendly_name) or host
-        titles = {entry.title for entry in self._async_current_entries()}
-        return f"{name} ({host})" if name in titles else name
-
-    @property
-    def _placeholders(self) -> dict[str, str]:
-        return {
-            "name": entry.title if (entry := self._entry) else "",
-            "token_help": HELP_URL,
-            "plex_direct": self._plex_direct,
-            "example": "http://nas:32400",
-        }
-
-
-def _token(user_input: Mapping[str, Any]) -> str:
-    """Return the token, also out of an address that was pasted in its place; empty for none."""
-    typed: str = user_input.get(CONF_TOKEN, "")
-    found = _TOKEN_IN_ADDRESS.search(typed)
-    return found[1] if found else typed.strip()

@@ -12,11 +12,10 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from .const import BUSY_AT_MOST, DOMAIN, UNAUTHORIZED_FOR_REAUTH
-from .issues import async_report_not_owner
+from .issues import REPAIRS, async_report
 from .observations import Observations
 from .plex import (
     CannotConnectError,
-    NotOwnerError,
     PlexError,
     PlexTimeoutError,
     StartingUpError,
@@ -89,8 +88,8 @@ class Failures:
         self._observations.failures[err.key] += 1
         if isinstance(err, UnauthorizedError):
             self._note_unauthorized(dt_util.utcnow())
-        elif isinstance(err, NotOwnerError):
-            async_report_not_owner(self._hass, self._entry)
+        elif err.key in REPAIRS:
+            async_report(self._hass, self._entry, err.key)
 
     def _note_unauthorized(self, now: datetime) -> None:
         """Ask for a new token once the old one was refused for a while.

@@ -1,22 +1,28 @@
 """Repair issues: what only the user can mend."""
 
+from typing import Final
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+from .plex import HostnameMismatchError, NotOwnerError
+
+# The errors that only the user can mend; a key of the errors is a key of the translations.
+REPAIRS: Final = (NotOwnerError.key, HostnameMismatchError.key)
 
 
 @callback
-def async_report_not_owner(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Explain that the token is good, but not the owner's."""
+def async_report(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
+    """Explain what is wrong, and what to do about it."""
     ir.async_create_issue(
         hass,
         DOMAIN,
-        _not_owner(entry),
+        f"{key}_{entry.entry_id}",
         is_fixable=False,
         severity=ir.IssueSeverity.ERROR,
-        translation_key="not_owner",
+        translation_key=key,
         translation_placeholders={"server": entry.title},
         data={"entry_id": entry.entry_id},
     )
@@ -25,8 +31,5 @@ def async_report_not_owner(hass: HomeAssistant, entry: ConfigEntry) -> None:
 @callback
 def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take back what has been mended, or has lost its entry."""
-    ir.async_delete_issue(hass, DOMAIN, _not_owner(entry))
-
-
-def _not_owner(entry: ConfigEntry) -> str:
-    return f"not_owner_{entry.entry_id}"
+    for key in REPAIRS:
+        ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry.entry_id}")
