@@ -133,7 +133,8 @@ def simulator(folder: Path) -> SimulatorProcess:
 
 async def add_server(frontend: Frontend, server: Server) -> None:
     """Add the server as a user would; DemoError, in the form's own words, if it comes back."""
-    result = await frontend.start_flow(DOMAIN)
+    menu = await frontend.start_flow(DOMAIN)
+    result = await frontend.continue_flow(menu["flow_id"], {"next_step_id": "manual"})
     answer: dict[str, Any] = {"url": server.url, "token": server.token, "verify_ssl": True}
     while result["type"] == "form":
         result = await frontend.continue_flow(result["flow_id"], answer)

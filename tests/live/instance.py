@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 import json
 from pathlib import Path
@@ -18,6 +18,7 @@ RESTART: Final = 100
 """Home Assistant's exit code when it wants to be started again."""
 
 START_TIMEOUT: Final = 120.0
+FOR_TESTS: Final = Path(__file__).parent / "custom_components"
 
 CONFIGURATION: Final = """\
 homeassistant:
@@ -43,13 +44,26 @@ logger:
 class Instance:
     """One Home Assistant: a configuration folder, a port, and the process while it runs."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, level: str = "info") -> None:
-        """Take a folder, new or of an earlier instance; `level` is everybody's log level."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        level: str = "info",
+        more: str = "",
+        entries: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Take a folder, new or of an earlier instance; `level` is everybody's log level.
+
+        `more` is added to the configuration, and `entries` are those that a new instance has.
+        """
         self.folder = folder
         self.port = port or free_port()
         self.url = URL.build(scheme="http", host="127.0.0.1", port=self.port)
         self.process: Process | None = None
         self._level = level
+        self._more = more
+        self._entries = entries
 
     @property
     def log(self) -> str:
@@ -63,17 +77,23 @@ class Instance:
     def _prepare(self) -> None:
         """Write what Home Assistant reads at its start."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(level=self._level))
+        configuration = CONFIGURATION.format(level=self._level) + self._more
+        (self.folder / "configuration.yaml").write_text(configuration)
         for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
             (self.folder / name).touch()
-        link = self.folder / "custom_components"
-        if not link.is_symlink():
-            link.symlink_to(REPOSITORY / "custom_components")
+        components = self.folder / "custom_components"
+        components.mkdir(exist_ok=True)
+        for folder in (*REPOSITORY.glob("custom_components/*/"), *FOR_TESTS.glob("*/")):
+            link = components / folder.name
+            if not link.is_symlink():
+                link.symlink_to(folder)
         # Not as `http:` in YAML: that is taken back five minutes later.
         self._store("http", 2, {"stable": self._http(), "pending": None})
         if not (self.folder / ".storage" / "onboarding").exists():
             steps = ["core_config", "analytics", "integration"]
             self._store("onboarding", 4, {"done": steps})
+            if self._entries:
+                self._store("core.config_entries", 1, {"entries": self._entries})
 
     def _http(self) -> dict[str, Any]:
         return {

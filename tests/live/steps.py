@@ -33,8 +33,10 @@ FOREIGN: Final = {
 
 async def add_server(frontend: Frontend, simulator: SimulatorProcess) -> str:
     """Add the server by the form, with a wrong token first."""
-    form = await frontend.start_flow(DOMAIN)
-    assert form["step_id"] == "user"
+    menu = await frontend.start_flow(DOMAIN)
+    assert (menu["type"], menu["step_id"]) == ("menu", "user")
+    form = await frontend.continue_flow(menu["flow_id"], {"next_step_id": "manual"})
+    assert form["step_id"] == "manual"
     answer = {"url": simulator.url, "token": WRONG_TOKEN, "verify_ssl": True}
     form = await frontend.continue_flow(form["flow_id"], answer)
     assert form["errors"] == {"token": "unauthorized"}

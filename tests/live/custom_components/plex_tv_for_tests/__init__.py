@@ -1,0 +1,16 @@
+"""Point Plex Butler to a simulated plex.tv and a simulated network. For tests only."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.typing import ConfigType
+from yarl import URL
+
+from custom_components.plex_butler.plex import account, gdm
+
+DOMAIN = "plex_tv_for_tests"
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Take the addresses from the configuration."""
+    account.PLEX_TV = URL(config[DOMAIN]["plex_tv"])  # type: ignore[misc]
+    gdm.GROUP = ("127.0.0.1", config[DOMAIN]["gdm_port"])  # type: ignore[misc]
+    return True
