@@ -72,8 +72,10 @@ class World:
 async def world(socket_enabled: None) -> AsyncGenerator[World]:
     made = World()
     async with AsyncExitStack() as stack:
-        for part in (*made.servers.values(), made.shared, made.plex_tv, made.gdm):
-            await stack.enter_async_context(part)
+        for server in (*made.servers.values(), made.shared):
+            await stack.enter_async_context(server)
+        await stack.enter_async_context(made.plex_tv)
+        await stack.enter_async_context(made.gdm)
         for server in made.servers.values():
             made.plex_tv.add(server)
         made.plex_tv.add(made.shared, owned=False)
