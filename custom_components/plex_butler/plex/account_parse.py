@@ -7,7 +7,6 @@ Every function raises NotPlexTvError, and nothing else, for bytes that are not t
 """
 
 from collections.abc import Mapping
-import json
 import re
 from typing import Any, Final
 from xml.etree import ElementTree as ET
@@ -17,7 +16,7 @@ from yarl import URL
 from .account_errors import NotPlexTvError
 from .account_models import AccountServer, Connection, Pin
 from .address import DEFAULT_PORT, parse_address
-from .parse import _bool, _each, _int, _text
+from .wire import UnreadableError, bool_of, decode, each, int_of, text_of
 
 _TOKEN: Final = re.compile(r"[!-~]+")
 _XML_ROOTS: Final = ("pin", "resources", "MediaContainer")
@@ -32,8 +31,8 @@ def is_token(text: str) -> bool:
 def parse_pin(body: bytes) -> Pin:
     """Read the answer to `POST /api/v2/pins`. Only id and code have to be there."""
     fields = _pin(body)
-    number, code = _int(fields.get("id")), _text(fields.get("code"))
-    expires_in = _int(fields.get("expiresIn"))
+    number, code = int_of(fields.get("id")), text_of(fields.get("code"))
+    expires_in = int_of(fields.get("expiresIn"))
     if number is None or number < 0 or code is None or not is_token(code):
         raise NotPlexTvError("The answer holds no PIN that could be used")
     return Pin(number, code, expires_in if expires_in and expires_in > 0 else None)
@@ -41,7 +40,7 @@ def parse_pin(body: bytes) -> Pin:
 
 def parse_pin_token(body: bytes) -> str | None:
     """Read the answer to `GET /api/v2/pins/{id}`: the account's token, None if there is none yet."""
-    token = _text(_pin(body).get("authToken"))
+    token = text_of(_pin(body).get("authToken"))
     if token is not None and not is_token(token):
         raise NotPlexTvError("The answer holds a token with characters that no token has")
     return token
@@ -58,50 +57,50 @@ def parse_servers(body: bytes) -> tuple[AccountServer, ...]:
         answer = answer.get("devices")
     if not isinstance(answer, list | dict):
         raise NotPlexTvError("The answer is not one that plex.tv gives")
-    rows = list(_each(answer))
+    rows = list(each(answer))
     devices = [
-        (identifier, row) for row in rows if (identifier := _text(row.get("clientIdentifier")))
+        (identifier, row) for row in rows if (identifier := text_of(row.get("clientIdentifier")))
     ]
     if rows and not devices:
         raise NotPlexTvError("The answer lists things that are no devices")
     servers: dict[str, AccountServer] = {}
     for identifier, row in devices:
-        provides = (_text(row.get("provides")) or "").split(",")
+        provides = (text_of(row.get("provides")) or "").split(",")
         if "server" in map(str.strip, provides):
             servers.setdefault(identifier, _server(identifier, row))
     return tuple(servers.values())
 
 
 def _server(machine_identifier: str, row: Mapping[str, Any]) -> AccountServer:
-    token = _text(row.get("accessToken"))
+    token = text_of(row.get("accessToken"))
     return AccountServer(
-        name=_text(row.get("name")) or machine_identifier,
+        name=text_of(row.get("name")) or machine_identifier,
         machine_identifier=machine_identifier,
-        owned=_bool(row.get("owned")) is not False,
+        owned=bool_of(row.get("owned")) is not False,
         token=token if token and is_token(token) else None,
-        https_required=_bool(row.get("httpsRequired")) is True,
-        presence=_bool(row.get("presence")),
-        connections=tuple(filter(None, map(_connection, _each(row.get("connections"))))),
+        https_required=bool_of(row.get("httpsRequired")) is True,
+        presence=bool_of(row.get("presence")),
+        connections=tuple(filter(None, map(_connection, each(row.get("connections"))))),
     )
 
 
 def _connection(row: Mapping[str, Any]) -> Connection | None:
     """Read one row; None where it leads nowhere. A missing URI is made of what else is told."""
-    address, port = _text(row.get("address")), _int(row.get("port"))
-    uri = _uri(_text(row.get("uri")) or "")
+    address, port = text_of(row.get("address")), int_of(row.get("port"))
+    uri = _uri(text_of(row.get("uri")) or "")
     if uri is None and address and port is not None:
         host = f"[{address}]" if ":" in address else address
-        uri = _uri(f"{_text(row.get('protocol')) or 'http'}://{host}:{port}")
+        uri = _uri(f"{text_of(row.get('protocol')) or 'http'}://{host}:{port}")
     if uri is None:
         return None
     address = address or uri.host or ""
-    ipv6 = _bool(row.get("IPv6"))
+    ipv6 = bool_of(row.get("IPv6"))
     return Connection(
         uri=uri,
         address=address,
         port=port if port and 0 < port < 65536 else uri.port or DEFAULT_PORT,
-        local=_bool(row.get("local")) is True,
-        relay=_bool(row.get("relay")) is True,
+        local=bool_of(row.get("local")) is True,
+        relay=bool_of(row.get("relay")) is True,
         ipv6=":" in address if ipv6 is None else ipv6,
     )
 
@@ -123,27 +122,20 @@ def _pin(body: bytes) -> Mapping[str, Any]:
 
 
 def _decode(body: bytes) -> Any:
-    """Turn bytes into what JSON gives for them, XML included."""
-    text = body.decode("utf-8-sig", "replace").strip()
     try:
-        return _decode_xml(text) if text.startswith("<") else json.loads(text)
-    except ValueError, RecursionError, ET.ParseError:
-        failure = NotPlexTvError("The answer is neither JSON nor XML of plex.tv")
-    # Not inside the except block: the JSON error would come along with the whole body in it.
+        return decode(body, _read_xml)
+    except UnreadableError as err:
+        failure = NotPlexTvError(str(err))
     raise failure
 
 
-def _decode_xml(text: str) -> dict[str, Any]:
+def _read_xml(root: ET.Element) -> dict[str, Any]:
     """Turn XML into fields, with a list of devices that each have a list of connections."""
-    # Entities are how XML explodes and reads files; without a document type there are none.
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("document types are refused")
-    root = ET.fromstring(text)  # noqa: S314 - document types are refused above
     if root.tag not in _XML_ROOTS:
         raise ValueError("another answer")
     devices = [
         row.attrib
-        | {"connections": [each.attrib for each in row.iter() if each.tag.lower() == "connection"]}
+        | {"connections": [node.attrib for node in row.iter() if node.tag.lower() == "connection"]}
         for row in root
     ]
     return {**root.attrib, "devices": devices}

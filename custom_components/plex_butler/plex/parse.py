@@ -1,8 +1,6 @@
 """The one parser: bytes from the wire in, models out, the wire's quirks in between.
 
-A server answers in JSON if asked to, and in XML where an old one does not listen. The content
-decides which of them it is, not the header. Numbers and booleans may come as strings, a list of one
-as a single object, and rows may be broken: one bad row never costs the others.
+One bad row never costs the others.
 
 Every function raises NotPlexError, and nothing else, for bytes that are not the answer it reads;
 a frame of the notification stream that cannot be read is no news, and no error.
@@ -24,8 +22,8 @@ from .models import (
     PreferencesChanged,
     Server,
 )
+from .wire import UnreadableError, bool_of, decode, each, int_of, text_of
 
-_BOOLEANS: Final = {"1": True, "true": True, "0": False, "false": False}
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Only one old interface and invented documents show seconds; no interval is ten years long.
 _INTERVAL_IN_SECONDS: Final = 3600
@@ -39,10 +37,10 @@ _PREFERENCE_ROWS: Final = "Setting"
 def parse_identity(body: bytes) -> Identity:
     """Read the answer to `GET /identity`. Only the machineIdentifier has to be there."""
     container = _container(_decode(body))
-    if not (machine_identifier := _text(container.get("machineIdentifier"))):
+    if not (machine_identifier := text_of(container.get("machineIdentifier"))):
         raise NotPlexError("The answer holds no machineIdentifier: no Plex Media Server sent it")
     return Identity(
-        machine_identifier, _text(container.get("version")), _bool(container.get("claimed"))
+        machine_identifier, text_of(container.get("version")), bool_of(container.get("claimed"))
     )
 
 
@@ -50,12 +48,13 @@ def parse_server(body: bytes, identity: Identity) -> Server:
     """Read the answer to `GET /`; what it leaves out is taken from the identity."""
     container = _container(_decode(body))
     return Server(
-        machine_identifier=_text(container.get("machineIdentifier")) or identity.machine_identifier,
-        friendly_name=_text(container.get("friendlyName")),
-        version=_text(container.get("version")) or identity.version,
-        platform=_text(container.get("platform")),
-        platform_version=_text(container.get("platformVersion")),
-        plex_pass=_bool(container.get("myPlexSubscription")),
+        machine_identifier=text_of(container.get("machineIdentifier"))
+        or identity.machine_identifier,
+        friendly_name=text_of(container.get("friendlyName")),
+        version=text_of(container.get("version")) or identity.version,
+        platform=text_of(container.get("platform")),
+        platform_version=text_of(container.get("platformVersion")),
+        plex_pass=bool_of(container.get("myPlexSubscription")),
     )
 
 
@@ -105,12 +104,12 @@ def parse_notifications(frame: str) -> tuple[Notification, ...]:
         return ()
     changes: list[Notification] = [
         ActivityChanged(activity, ended=row["event"] == "ended")
-        for row in _each(content.get(_ACTIVITY_ROWS))
+        for row in each(content.get(_ACTIVITY_ROWS))
         if row.get("event") in _EVENTS
-        for told in _each(row.get("Activity"))
+        for told in each(row.get("Activity"))
         if (activity := _activity(told))
     ]
-    if _PREFERENCE_ROWS in content and _text(content.get("type")) in (None, "preference"):
+    if _PREFERENCE_ROWS in content and text_of(content.get("type")) in (None, "preference"):
         changes.append(PreferencesChanged())
     return tuple(changes)
 
@@ -127,16 +126,16 @@ def is_task_name(name: str) -> bool:
 
 def _activity(row: Mapping[str, Any]) -> Activity | None:
     """Read one row; None where it does not say which activity it is, or of what type."""
-    if not ((uuid := _text(row.get("uuid"))) and (kind := _text(row.get("type")))):
+    if not ((uuid := text_of(row.get("uuid"))) and (kind := text_of(row.get("type")))):
         return None
-    progress = _int(row.get("progress"))
+    progress = int_of(row.get("progress"))
     return Activity(uuid, kind, None if progress is None else max(-1, min(100, progress)))
 
 
 def _task(name: str, row: Mapping[str, Any]) -> ButlerTask:
     """Read one row. A missing title is made from the name: `DeepMediaAnalysis` has three words."""
     words = _WORD_STARTS.sub(" ", name.removeprefix("ButlerTask") or name)
-    interval = _int(row.get("interval"))
+    interval = int_of(row.get("interval"))
     if interval is not None:
         if interval >= _INTERVAL_IN_SECONDS:
             interval = max(1, round(interval / 86400))
@@ -144,31 +143,24 @@ def _task(name: str, row: Mapping[str, Any]) -> ButlerTask:
             interval = None
     return ButlerTask(
         name=name,
-        title=_text(row.get("title")) or words,
-        description=_text(row.get("description")),
+        title=text_of(row.get("title")) or words,
+        description=text_of(row.get("description")),
         interval_days=interval,
-        schedule_randomized=_bool(row.get("scheduleRandomized")),
-        enabled=_bool(row.get("enabled")),
+        schedule_randomized=bool_of(row.get("scheduleRandomized")),
+        enabled=bool_of(row.get("enabled")),
     )
 
 
 def _decode(body: bytes) -> Any:
-    """Turn bytes into what JSON gives for them, XML included."""
-    text = body.decode("utf-8-sig", "replace").strip()
     try:
-        return _decode_xml(text) if text.startswith("<") else json.loads(text)
-    except ValueError, RecursionError, ET.ParseError:
-        failure = NotPlexError("The answer is neither JSON nor XML that can be read")
-    # Not inside the except block: the JSON error would come along with the whole body in it.
+        return decode(body, _read_xml)
+    except UnreadableError as err:
+        failure = NotPlexError(str(err))
     raise failure
 
 
-def _decode_xml(text: str) -> dict[str, Any]:
+def _read_xml(root: ET.Element) -> dict[str, Any]:
     """Turn XML into the JSON of the same answer: attributes are fields, children are rows."""
-    # Entities are how XML explodes and reads files; without a document type there are none.
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("document types are refused")
-    root = ET.fromstring(text)  # noqa: S314 - document types are refused above
     rows: dict[str, list[dict[str, str]]] = {}
     for child in root:
         rows.setdefault(child.tag, []).append(child.attrib)
@@ -186,32 +178,4 @@ def _container(answer: Any) -> Mapping[str, Any]:
 
 def _rows(answer: Any, key: str) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a list: below a root, or bare; many, one alone, or none."""
-    return _each(answer if isinstance(answer, list) else _container(answer).get(key))
-
-
-def _each(rows: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of what may be a list of them, one alone, or nothing."""
-    for row in rows if isinstance(rows, list) else [rows] if rows else []:
-        yield row if isinstance(row, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    """Read a text; numbers are taken as one, and what is no character is replaced."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value).encode("utf-8", "replace").decode().strip() or None
-
-
-def _int(value: Any) -> int | None:
-    """Read a whole number, also from a string; not from a boolean, infinity or NaN."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return int(float(value))
-    except ValueError, OverflowError:
-        return None
-
-
-def _bool(value: Any) -> bool | None:
-    """Read a boolean in the forms of JSON (true, 1) and XML ("1", "true")."""
-    return _BOOLEANS.get(str(value).lower()) if isinstance(value, str | int) else None
+    return each(answer if isinstance(answer, list) else _container(answer).get(key))
