@@ -124,7 +124,15 @@ def test_platforms_say_how_many_at_once(platform: Platform) -> None:
             *(INTEGRATION / "plex").glob("*.py"),
             *(
                 INTEGRATION / f"{name}.py"
-                for name in ("evidence", "listing", "models", "push", "runs", "tasks")
+                for name in (
+                    "conclusions",
+                    "evidence",
+                    "listing",
+                    "models",
+                    "push",
+                    "runs",
+                    "tasks",
+                )
             ),
         ]
     ),
