@@ -403,7 +403,9 @@ async def test_poll_that_a_command_crossed_is_asked_again(
     server.requests.clear()
     freezer.tick(2)
     await house.settled()
-    assert [request.path for request in server.requests] == ["/activities"]
+    # The list of tasks may be due as well.
+    asked = [request.path for request in server.requests if request.path != "/butler"]
+    assert asked == ["/activities"]
 
 
 @pytest.mark.usefixtures("loaded")

@@ -13,7 +13,7 @@ from yarl import URL
 from .connection import create_client, create_session
 from .const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from .flow_server import ServerFlow
-from .plex import PlexError
+from .plex import ParsedAddress, PlexError
 from .plex.account_errors import AccountError
 from .plex.account_models import AccountServer, addresses
 from .sign_in import SignIn
@@ -137,11 +137,13 @@ class SignInFlow(ServerFlow):
         if not (address := await self._async_best_address(server)):
             return await self.async_step_not_reached()
         known = self._data.get(CONF_URL)
+        # With its port: a form reads it again, and means 32400 where there is none.
+        text = ParsedAddress(address, scheme_given=True).text
         if self._entry and known and URL(known) != address:
-            self._data |= {CONF_URL: str(address), CONF_VERIFY_SSL: True}
+            self._data |= {CONF_URL: text, CONF_VERIFY_SSL: True}
             return await self.async_step_moved()
         if not self._entry:
-            self._data[CONF_URL] = str(address)
+            self._data[CONF_URL] = text
         return await self._async_try()
 
     async def _async_best_address(self, server: AccountServer) -> URL | None:
