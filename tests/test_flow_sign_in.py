@@ -473,7 +473,7 @@ async def test_other_server_at_an_address_is_passed_by_and_gets_no_token(
     hass: HomeAssistant, user: User, plex_tv: SimulatedPlexTv, server: SimulatedPlex
 ) -> None:
     async with SimulatedPlex(machine_identifier="f" * 40) as other:
-        connections = [connection(other.url), connection(server.url, local=False)]
+        connections = [connection(other.url), connection(server.url)]
         plex_tv.add(server, connections=connections)
         await created(hass, await user.signs_in(), server)
         assert [request.path for request in other.requests] == ["/identity"]

@@ -54,7 +54,8 @@ def addresses(server: AccountServer) -> tuple[URL, ...]:
 
     Local before remote before relay; of each the https before the http, and IPv4 before IPv6.
     Routers that protect from DNS rebinding hide `plex.direct` names, so a local one is followed by
-    the plain address behind it. No http where the server requires https.
+    the plain address behind it. No http where the server requires https, and none outside the local
+    network, where the owner's token would be there for all to read.
     """
     candidates: list[tuple[tuple[int, bool, bool], URL]] = []
     for connection in server.connections:
@@ -62,7 +63,11 @@ def addresses(server: AccountServer) -> tuple[URL, ...]:
         uris = [connection.uri]
         if place == 0 and (plain := _plain_address(connection)):
             uris.append(plain)
-        candidates += [((place, uri.scheme != "https", connection.ipv6), uri) for uri in uris]
+        candidates += [
+            ((place, uri.scheme != "https", connection.ipv6), uri)
+            for uri in uris
+            if place == 0 or uri.scheme == "https"
+        ]
     ordered = dict.fromkeys(uri for _, uri in sorted(candidates, key=lambda each: each[0]))
     return tuple(uri for uri in ordered if uri.scheme == "https" or not server.https_required)
 
