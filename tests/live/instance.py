@@ -18,7 +18,6 @@ RESTART: Final = 100
 """Home Assistant's exit code when it wants to be started again."""
 
 START_TIMEOUT: Final = 120.0
-FOR_TESTS: Final = Path(__file__).parent / "custom_components"
 
 CONFIGURATION: Final = """\
 homeassistant:
@@ -51,11 +50,13 @@ class Instance:
         port: int | None = None,
         level: str = "info",
         more: str = "",
+        components: Sequence[Path] = (),
         entries: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Take a folder, new or of an earlier instance; `level` is everybody's log level.
 
-        `more` is added to the configuration, and `entries` are those that a new instance has.
+        `more` is added to the configuration, `components` are custom integrations beside ours, and
+        `entries` are those that a new instance has.
         """
         self.folder = folder
         self.port = port or free_port()
@@ -63,6 +64,7 @@ class Instance:
         self.process: Process | None = None
         self._level = level
         self._more = more
+        self._components = components
         self._entries = entries
 
     @property
@@ -82,11 +84,13 @@ class Instance:
         for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
             (self.folder / name).touch()
         components = self.folder / "custom_components"
+        if components.is_symlink():
+            components.unlink()  # of an earlier demo: what is put there would be in the repository
         components.mkdir(exist_ok=True)
-        for folder in (*REPOSITORY.glob("custom_components/*/"), *FOR_TESTS.glob("*/")):
-            link = components / folder.name
+        for source in (REPOSITORY / "custom_components" / "plex_butler", *self._components):
+            link = components / source.name
             if not link.is_symlink():
-                link.symlink_to(folder)
+                link.symlink_to(source)
         # Not as `http:` in YAML: that is taken back five minutes later.
         self._store("http", 2, {"stable": self._http(), "pending": None})
         if not (self.folder / ".storage" / "onboarding").exists():

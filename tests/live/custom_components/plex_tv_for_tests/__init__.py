@@ -1,5 +1,7 @@
 """Point Plex Butler to a simulated plex.tv and a simulated network. For tests only."""
 
+from unittest.mock import patch
+
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.typing import ConfigType
 from yarl import URL
@@ -11,6 +13,6 @@ DOMAIN = "plex_tv_for_tests"
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Take the addresses from the configuration."""
-    account.PLEX_TV = URL(config[DOMAIN]["plex_tv"])  # type: ignore[misc]
-    gdm.GROUP = ("127.0.0.1", config[DOMAIN]["gdm_port"])  # type: ignore[misc]
+    patch.object(account, "PLEX_TV", URL(config[DOMAIN]["plex_tv"])).start()
+    patch.object(gdm, "GROUP", ("127.0.0.1", config[DOMAIN]["gdm_port"])).start()
     return True
