@@ -25,7 +25,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
-from custom_components.plex_butler.tasks import KNOWN_TASKS
+from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 from tests import conftest
 from tests.conftest import entry_for
 from tests.simulator import Profile, SimulatedPlex

@@ -103,7 +103,7 @@ async def plex_tv(
     """plex.tv, with an account that has no server yet."""
     async with SimulatedPlexTv() as simulated:
         monkeypatch.setattr(
-            "custom_components.plex_butler.plex.account.PLEX_TV", URL(simulated.url)
+            "custom_components.plex_butler.plex.account.client.PLEX_TV", URL(simulated.url)
         )
         yield simulated
 

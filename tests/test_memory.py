@@ -26,7 +26,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
-from custom_components.plex_butler.memory import SAVE_DELAY
+from custom_components.plex_butler.run_store import SAVE_DELAY
 from tests.conftest import House
 from tests.simulator import SimulatedPlex
 

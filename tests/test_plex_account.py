@@ -13,8 +13,8 @@ import trustme
 from yarl import URL
 
 from custom_components.plex_butler.plex import PlexError, refuse_redirects
-from custom_components.plex_butler.plex.account import PLEX_TV, PlexAccount
-from custom_components.plex_butler.plex.account_errors import (
+from custom_components.plex_butler.plex.account.client import PLEX_TV, PlexAccount
+from custom_components.plex_butler.plex.account.errors import (
     AccountError,
     NotPlexTvError,
     PinExpiredError,
@@ -22,8 +22,8 @@ from custom_components.plex_butler.plex.account_errors import (
     RateLimitedError,
     SignInRefusedError,
 )
-from custom_components.plex_butler.plex.account_models import AccountServer, Connection, Pin
-from custom_components.plex_butler.plex.exchange import BODY_LIMIT
+from custom_components.plex_butler.plex.account.models import AccountServer, Connection, Pin
+from custom_components.plex_butler.plex.http import BODY_LIMIT
 from tests.scripted_server import (
     DROP,
     RESET,

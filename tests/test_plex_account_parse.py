@@ -9,14 +9,14 @@ from hypothesis import given, strategies as st
 import pytest
 from yarl import URL
 
-from custom_components.plex_butler.plex.account_errors import AccountError, NotPlexTvError
-from custom_components.plex_butler.plex.account_models import (
+from custom_components.plex_butler.plex.account.errors import AccountError, NotPlexTvError
+from custom_components.plex_butler.plex.account.models import (
     AccountServer,
     Connection,
     Pin,
     addresses,
 )
-from custom_components.plex_butler.plex.account_parse import (
+from custom_components.plex_butler.plex.account.parse import (
     is_token,
     parse_pin,
     parse_pin_token,

@@ -26,7 +26,7 @@ from custom_components.plex_butler.plex import (
     UnauthorizedError,
     refuse_redirects,
 )
-from custom_components.plex_butler.plex.exchange import BODY_LIMIT
+from custom_components.plex_butler.plex.http import BODY_LIMIT
 from tests.plex_clients import CALLS, CLIENT_IDENTIFIER, COMMANDS, READS, TOKEN, client_for
 from tests.scripted_server import (
     DROP,

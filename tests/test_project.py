@@ -15,8 +15,8 @@ from homeassistant.const import Platform
 import pytest
 import yaml
 
-from custom_components.plex_butler.const import DOMAIN, PLATFORMS, VERSION
-from custom_components.plex_butler.tasks import KNOWN_TASKS
+from custom_components.plex_butler.const import DOMAIN, PLATFORMS
+from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 
 ROOT: Final = Path(__file__).parents[1]
 INTEGRATION: Final = ROOT / "custom_components" / DOMAIN
@@ -80,8 +80,8 @@ def test_manifest_slugs(key: str) -> None:
 
 def test_one_version() -> None:
     """The version is the same wherever it stands."""
-    assert load("manifest.json")["version"] == VERSION
-    assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    version = load("manifest.json")["version"]
+    assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_hacs_and_its_floor() -> None:
@@ -117,35 +117,37 @@ def test_platforms_say_how_many_at_once(platform: Platform) -> None:
     assert "PlexClient" not in source
 
 
-@pytest.mark.parametrize(
-    "path",
-    sorted(
-        [
-            *(INTEGRATION / "plex").glob("*.py"),
-            *(
-                INTEGRATION / f"{name}.py"
-                for name in (
-                    "conclusions",
-                    "evidence",
-                    "listing",
-                    "models",
-                    "push",
-                    "runs",
-                    "tasks",
-                )
-            ),
-        ]
-    ),
-    ids=lambda path: path.name,
-)
-def test_lower_floors_never_see_home_assistant(path: Path) -> None:
-    """The server's language and the state of runs could leave this repository tomorrow."""
+FLOORS: Final = ("butler", "runs", "plex")
+"""From the top to the bottom: each may see itself and what is below it, and nothing else."""
+
+
+def modules(package: str = "") -> list[Path]:
+    """Return the integration's own files, or those of one package."""
+    return sorted((INTEGRATION / package).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full names of the modules that a file imports from."""
+    package = ["custom_components", *path.relative_to(INTEGRATION.parent).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-            assert path.parent.name != "plex" or node.level < 2, path
-        assert not any(name.startswith("homeassistant") for name in names), path
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            module = [*above, *(node.module.split(".") if node.module else [])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_lower_floors_see_neither_home_assistant_nor_what_is_above_them(floor: str) -> None:
+    """A server, its runs and its language could leave this repository tomorrow."""
+    ours = "custom_components.plex_butler."
+    below = tuple(f"{ours}{name}." for name in FLOORS[FLOORS.index(floor) :])
+    assert modules(floor)
+    for path in modules(floor):
+        for name in imported(path):
+            assert not name.startswith("homeassistant"), (path, name)
+            assert not name.startswith(ours) or name.startswith(below), (path, name)
 
 
 # The repository

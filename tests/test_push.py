@@ -11,6 +11,13 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.plex_butler.butler.stream import (
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    SETTLED,
+    Push,
+    delay_after,
+)
 from custom_components.plex_butler.plex import (
     ActivityChanged,
     CannotConnectError,
@@ -20,13 +27,6 @@ from custom_components.plex_butler.plex import (
     PlexError,
     StartingUpError,
     UnauthorizedError,
-)
-from custom_components.plex_butler.push import (
-    FIRST_DELAY,
-    LONGEST_DELAY,
-    SETTLED,
-    Push,
-    delay_after,
 )
 from tests.plex_clients import TOKEN, client_for
 from tests.simulator import SimulatedPlex

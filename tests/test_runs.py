@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from custom_components.plex_butler.models import EndedRun, KnownBy, Outcome, Run
 from custom_components.plex_butler.plex import Activity
-from custom_components.plex_butler.runs import Runs
+from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.runs.tracker import Runs
 
 BACKUP = "BackupDatabase"
 OPTIMIZE = "OptimizeDatabase"

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.plex_butler.evidence import GAP_NO_ROW, GRACE, ROW_EXPLAINED
-from custom_components.plex_butler.models import EndedRun, KnownBy, Outcome, Run
 from custom_components.plex_butler.plex import Activity, ActivityChanged
-from custom_components.plex_butler.runs import Runs
+from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.runs.tracked_run import GAP_NO_ROW, GRACE, ROW_EXPLAINED
+from custom_components.plex_butler.runs.tracker import Runs
 from tests.test_runs import (
     BACKUP,
     BUSY,

@@ -5,10 +5,10 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from custom_components.plex_butler.evidence import GRACE_ALREADY_RUNNING
-from custom_components.plex_butler.models import EndedRun, KnownBy, Outcome, Run
 from custom_components.plex_butler.plex import Activity, ActivityChanged
-from custom_components.plex_butler.runs import Runs
+from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.runs.tracked_run import GRACE_ALREADY_RUNNING
+from custom_components.plex_butler.runs.tracker import Runs
 from tests.test_runs import (
     BACKUP,
     INTRO_ITEM,

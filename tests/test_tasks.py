@@ -10,8 +10,8 @@ import yaml
 
 from custom_components.plex_butler import plex
 from custom_components.plex_butler.event import STARTED
-from custom_components.plex_butler.models import KnownBy, Outcome
-from custom_components.plex_butler.tasks import (
+from custom_components.plex_butler.runs.models import KnownBy, Outcome
+from custom_components.plex_butler.runs.tasks import (
     BY_NAME,
     KNOWN_TASKS,
     TASK_OF_ACTIVITY,

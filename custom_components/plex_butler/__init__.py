@@ -8,8 +8,8 @@ from homeassistant.helpers.typing import ConfigType
 from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .issues import async_clear_issues
-from .memory import async_forget
+from .repairs import async_clear_issues
+from .run_store import async_forget
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -24,7 +24,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> bool:
     """Set up one server."""
     session = create_session(hass, verify_ssl=entry.data[CONF_VERIFY_SSL])
-    client = create_client(session, entry.data, machine_identifier=entry.unique_id)
+    client = create_client(hass, session, entry.data, machine_identifier=entry.unique_id)
     coordinator = PlexButlerCoordinator(hass, entry, client)
     await coordinator.async_config_entry_first_refresh()
     entry.async_on_unload(coordinator.memory.close)

@@ -11,7 +11,7 @@ import voluptuous as vol
 
 from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry
-from .tasks import is_among
+from .runs.tasks import is_among
 
 _SCHEMA = vol.Schema(
     {

@@ -7,9 +7,10 @@ from aiohttp import ClientSession, DummyCookieJar
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
+from homeassistant.loader import async_get_loaded_integration
 from yarl import URL
 
-from .const import CONF_CLIENT_IDENTIFIER, VERSION
+from .const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from .plex import PlexClient, refuse_redirects
 
 
@@ -29,7 +30,13 @@ def create_session(
     )
 
 
+def integration_version(hass: HomeAssistant) -> str:
+    """Return the version of this integration, as the manifest has it."""
+    return str(async_get_loaded_integration(hass, DOMAIN).version)
+
+
 def create_client(
+    hass: HomeAssistant,
     session: ClientSession,
     data: Mapping[str, Any],
     *,
@@ -45,5 +52,5 @@ def create_client(
         data[CONF_TOKEN],
         client_identifier=data[CONF_CLIENT_IDENTIFIER],
         machine_identifier=machine_identifier,
-        version=VERSION,
+        version=integration_version(hass),
     )

@@ -7,7 +7,6 @@ from typing import Final
 from homeassistant.const import Platform
 
 DOMAIN: Final = "plex_butler"
-VERSION: Final = "0.1.0"
 LOGGER = logging.getLogger(__package__)
 
 PLATFORMS: Final = [

@@ -13,7 +13,6 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .heartbeat import Heartbeat
-from .models import EndedRun
 from .plex import (
     ButlerTask,
     CommandNotConfirmedError,
@@ -24,7 +23,8 @@ from .plex import (
     TaskNotFoundError,
 )
 from .publisher import SIGNAL_NEWS
-from .tasks import task_key
+from .runs.models import EndedRun
+from .runs.tasks import task_key
 
 __all__ = ["SIGNAL_NEWS", "PlexButlerConfigEntry", "PlexButlerCoordinator"]
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from .const import CONF_CLIENT_IDENTIFIER
 from .coordinator import PlexButlerConfigEntry
-from .tasks import BY_NAME
+from .runs.tasks import BY_NAME
 
 TO_REDACT = {CONF_TOKEN, CONF_CLIENT_IDENTIFIER}
 

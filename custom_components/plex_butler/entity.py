@@ -14,7 +14,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask
-from .tasks import BY_NAME
+from .runs.tasks import BY_NAME
 
 _TASK: Final = "task_"
 

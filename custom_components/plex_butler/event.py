@@ -8,7 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerServerEntity
-from .models import EndedRun, Maintenance, News, Outcome
+from .runs.models import EndedRun, Maintenance, News, Outcome
 
 PARALLEL_UPDATES = 0
 

@@ -198,7 +198,9 @@ class ServerFlow(ConfigFlow):
             self.hass, verify_ssl=self._data[CONF_VERIFY_SSL], auto_cleanup=False
         )
         try:
-            client = create_client(session, self._data, machine_identifier=self._expected)
+            client = create_client(
+                self.hass, session, self._data, machine_identifier=self._expected
+            )
             identity = await client.identity()
             if self.source == SOURCE_USER:
                 await self.async_set_unique_id(identity.machine_identifier, raise_on_progress=False)

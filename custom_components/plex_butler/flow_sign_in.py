@@ -10,13 +10,13 @@ from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, Sel
 import voluptuous as vol
 from yarl import URL
 
-from .connection import create_client, create_session
+from .connection import create_client, create_session, integration_version
 from .const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from .flow_server import ServerFlow
 from .plex import ParsedAddress, PlexError
-from .plex.account_errors import AccountError
-from .plex.account_models import AccountServer, addresses
-from .sign_in import SignIn
+from .plex.account.errors import AccountError
+from .plex.account.models import AccountServer, addresses
+from .plex.account.sign_in import SignIn
 
 PROBE_TIMEOUT: Final = 5.0
 """How long an address may take to show which server answers there, in seconds."""
@@ -48,7 +48,9 @@ class SignInFlow(ServerFlow):
         if not self._waiting:
             self.async_remove()
             session = create_session(self.hass, verify_ssl=True, auto_cleanup=False)
-            self._sign_in = SignIn(session, self._data[CONF_CLIENT_IDENTIFIER])
+            self._sign_in = SignIn(
+                session, self._data[CONF_CLIENT_IDENTIFIER], integration_version(self.hass)
+            )
             try:
                 self._page, pin = await self._sign_in.begin()
             except AccountError as err:
@@ -168,7 +170,7 @@ class SignInFlow(ServerFlow):
     ) -> bool:
         session = create_session(self.hass, verify_ssl=verify_ssl, auto_cleanup=False)
         data = self._data | {CONF_URL: str(address), CONF_TOKEN: ""}
-        client = create_client(session, data, machine_identifier=None)
+        client = create_client(self.hass, session, data, machine_identifier=None)
         try:
             async with asyncio.timeout(PROBE_TIMEOUT):
                 return (await client.identity()).machine_identifier == machine_identifier

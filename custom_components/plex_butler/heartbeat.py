@@ -11,6 +11,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import UpdateFailed
 from homeassistant.util import dt as dt_util
 
+from .butler.snapshot import Snapshot
+from .butler.statistics import Observations
+from .butler.stream import Push
 from .const import (
     ACTIVITIES_INTERVAL_ACTIVE,
     ACTIVITIES_INTERVAL_IDLE,
@@ -18,11 +21,7 @@ from .const import (
     TASKS_INTERVAL,
     UNREACHABLE_INTERVAL,
 )
-from .evidence import GRACE
-from .failures import Failures
-from .issues import async_clear_issues
-from .models import Snapshot
-from .observations import Observations
+from .outages import Failures
 from .plex import (
     BUTLER_ROW,
     Activity,
@@ -35,7 +34,8 @@ from .plex import (
     UnauthorizedError,
 )
 from .publisher import Publisher
-from .push import Push
+from .repairs import async_clear_issues
+from .runs.tracked_run import GRACE
 
 # A poll that comes a moment too early must not leave the list of tasks to the next one.
 _ABOUT: Final = timedelta(seconds=5)

@@ -15,6 +15,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
+from .butler.snapshot import Snapshot
 from .const import (
     ACTIVITIES_INTERVAL_ACTIVE,
     ACTIVITIES_INTERVAL_IDLE,
@@ -22,10 +23,10 @@ from .const import (
     LOGGER,
     SHOW_INTERVAL,
 )
-from .memory import Memories, Memory
-from .models import EndedRun, Maintenance, News, RunNews, Snapshot
 from .plex import ButlerTask, Server
-from .runs import Runs
+from .run_store import Memories, Memory
+from .runs.models import EndedRun, Maintenance, News, RunNews
+from .runs.tracker import Runs
 
 SIGNAL_NEWS: SignalType[str, News] = SignalType(f"{DOMAIN}_news")
 """For triggers: sent with a config entry's id and what happened, once the entities show it."""

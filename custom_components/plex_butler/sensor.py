@@ -15,9 +15,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
-from .models import EndedRun
 from .plex import ButlerTask
-from .tasks import task_key
+from .runs.models import EndedRun
+from .runs.tasks import task_key
 
 PARALLEL_UPDATES = 0
 

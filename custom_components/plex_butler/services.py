@@ -17,9 +17,9 @@ import voluptuous as vol
 
 from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .models import EndedRun, Outcome, Run
 from .plex import ButlerTask, StartResult
-from .tasks import task_key
+from .runs.models import EndedRun, Outcome, Run
+from .runs.tasks import task_key
 
 ATTR_TIMEOUT = "timeout"
 ACCEPTED = "accepted"

@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerTaskEntity, async_follow_tasks
-from .models import KnownBy, Run
+from .runs.models import KnownBy, Run
 
 # No command waits behind another one: each has its own time limit, and the server its own queue.
 PARALLEL_UPDATES = 0

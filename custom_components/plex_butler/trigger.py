@@ -18,8 +18,8 @@ import voluptuous as vol
 
 from .const import ATTR_OUTCOME, ATTR_TASK
 from .coordinator import SIGNAL_NEWS
-from .models import EndedRun, Maintenance, News, Outcome, Run
-from .tasks import is_among
+from .runs.models import EndedRun, Maintenance, News, Outcome, Run
+from .runs.tasks import is_among
 
 _SERVER: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
 _TASKS: dict[vol.Marker, Any] = _SERVER | {

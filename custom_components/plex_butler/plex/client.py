@@ -21,7 +21,7 @@ from .errors import (
     TaskNotFoundError,
     UnauthorizedError,
 )
-from .exchange import Answer, exchange
+from .http import Answer, exchange
 from .models import (
     Activity,
     ButlerTask,

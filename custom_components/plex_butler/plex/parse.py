@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from .decoding import UnreadableError, bool_of, decode, each, int_of, text_of
 from .errors import NotPlexError
 from .models import (
     Activity,
@@ -22,7 +23,6 @@ from .models import (
     PreferencesChanged,
     Server,
 )
-from .wire import UnreadableError, bool_of, decode, each, int_of, text_of
 
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Only one old interface and invented documents show seconds; no interval is ten years long.

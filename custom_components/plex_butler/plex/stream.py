@@ -14,7 +14,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .exchange import no_answer
+from .http import no_answer
 from .models import Notification
 from .parse import parse_notifications
 

@@ -6,13 +6,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.typing import ConfigType
 from yarl import URL
 
-from custom_components.plex_butler.plex import account, gdm
+from custom_components.plex_butler.plex import gdm
+from custom_components.plex_butler.plex.account import client
 
 DOMAIN = "plex_tv_for_tests"
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Take the addresses from the configuration."""
-    patch.object(account, "PLEX_TV", URL(config[DOMAIN]["plex_tv"])).start()
+    patch.object(client, "PLEX_TV", URL(config[DOMAIN]["plex_tv"])).start()
     patch.object(gdm, "GROUP", ("127.0.0.1", config[DOMAIN]["gdm_port"])).start()
     return True

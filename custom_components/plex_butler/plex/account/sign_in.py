@@ -6,10 +6,9 @@ from typing import Final
 from aiohttp import ClientSession
 from yarl import URL
 
-from .const import VERSION
-from .plex import account
-from .plex.account_errors import PinExpiredError, PlexTvDownError, RateLimitedError
-from .plex.account_models import AccountServer, Pin
+from . import client
+from .errors import PinExpiredError, PlexTvDownError, RateLimitedError
+from .models import AccountServer, Pin
 
 PIN_INTERVAL: Final = 2.0
 """How often plex.tv is asked whether the user has signed in, in seconds."""
@@ -20,11 +19,11 @@ PIN_LIFE: Final = 900.0
 class SignIn:
     """A sign-in that waits for its user. The token of the account is handed out once, not kept."""
 
-    def __init__(self, session: ClientSession, client_identifier: str) -> None:
+    def __init__(self, session: ClientSession, client_identifier: str, version: str) -> None:
         """Initialize; nothing is asked."""
         self._session = session
-        self._plex_tv = account.PlexAccount(
-            session, client_identifier=client_identifier, version=VERSION, url=account.PLEX_TV
+        self._plex_tv = client.PlexAccount(
+            session, client_identifier=client_identifier, version=version, url=client.PLEX_TV
         )
         self._token = ""
 

@@ -13,10 +13,10 @@ from xml.etree import ElementTree as ET
 
 from yarl import URL
 
-from .account_errors import NotPlexTvError
-from .account_models import AccountServer, Connection, Pin
-from .address import DEFAULT_PORT, parse_address
-from .wire import UnreadableError, bool_of, decode, each, int_of, text_of
+from ..address import DEFAULT_PORT, parse_address
+from ..decoding import UnreadableError, bool_of, decode, each, int_of, text_of
+from .errors import NotPlexTvError
+from .models import AccountServer, Connection, Pin
 
 _TOKEN: Final = re.compile(r"[!-~]+")
 _XML_ROOTS: Final = ("pin", "resources", "MediaContainer")

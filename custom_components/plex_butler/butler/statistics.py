@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .plex import BUTLER_ROW, Activity, ActivityChanged, Notification
+from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification
 
 
 @dataclass(slots=True)

@@ -7,7 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .evidence import (
+from .activities import Item, Listing
+from .models import KnownBy, Outcome, RunNews
+from .tasks import BY_NAME, TASK_OF_ACTIVITY
+from .tracked_run import (
     GAP_NO_ROW,
     GAP_ROW_BUSY,
     GRACE,
@@ -15,9 +18,6 @@ from .evidence import (
     STOPPING,
     Evidence,
 )
-from .listing import Item, Listing
-from .models import KnownBy, Outcome, RunNews
-from .tasks import BY_NAME, TASK_OF_ACTIVITY
 
 
 @dataclass(slots=True)

@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
-from .account_errors import (
+from ..errors import NotPlexError, TlsError
+from ..http import BODY_LIMIT, Answer, no_answer, read_body, seconds_of
+from .errors import (
     AccountError,
     NotPlexTvError,
     PinExpiredError,
@@ -16,10 +18,8 @@ from .account_errors import (
     RateLimitedError,
     SignInRefusedError,
 )
-from .account_models import AccountServer, Pin
-from .account_parse import is_token, parse_pin, parse_pin_token, parse_servers
-from .errors import NotPlexError, TlsError
-from .exchange import BODY_LIMIT, Answer, no_answer, read_body, seconds_of
+from .models import AccountServer, Pin
+from .parse import is_token, parse_pin, parse_pin_token, parse_servers
 
 PLEX_TV: Final = URL("https://plex.tv")
 

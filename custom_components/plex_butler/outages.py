@@ -11,9 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
+from .butler.statistics import Observations
 from .const import BUSY_AT_MOST, DOMAIN, UNAUTHORIZED_FOR_REAUTH
-from .issues import REPAIRS, async_report
-from .observations import Observations
 from .plex import (
     CannotConnectError,
     PlexError,
@@ -21,6 +20,7 @@ from .plex import (
     StartingUpError,
     UnauthorizedError,
 )
+from .repairs import REPAIRS, async_report
 
 LOST_POLLS: Final = 2
 BLIND_POLLS: Final = 10

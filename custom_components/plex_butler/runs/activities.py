@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from .plex import BUTLER_ROW, Activity
+from ..plex import BUTLER_ROW, Activity
 from .tasks import TASK_OF_ACTIVITY
 
 _ROW_IDLE: Final = 100

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .conclusions import Conclusions
-from .evidence import GRACE_ALREADY_RUNNING, Evidence
+from ..plex import Activity, ActivityChanged
 from .models import KnownBy, Outcome, Run, RunNews
-from .plex import Activity, ActivityChanged
+from .open_runs import Conclusions
 from .tasks import BY_NAME, TASK_OF_ACTIVITY
+from .tracked_run import GRACE_ALREADY_RUNNING, Evidence
 
 
 @dataclass(slots=True)

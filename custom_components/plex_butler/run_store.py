@@ -10,8 +10,8 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
-from .evidence import Evidence
-from .models import EndedRun, KnownBy, Outcome
+from .runs.models import EndedRun, KnownBy, Outcome
+from .runs.tracked_run import Evidence
 
 SAVE_DELAY: Final = 10.0
 """How long a change may wait to be written, in seconds."""

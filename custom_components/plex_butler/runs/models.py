@@ -1,12 +1,10 @@
-"""What travels from the coordinator to the entities, the triggers and the actions."""
+"""What is told of runs: to the entities, the triggers and the actions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from .plex import ButlerTask, Server
 from .tasks import task_key
 
 
@@ -88,22 +86,6 @@ type RunNews = Run | EndedRun
 """A run whose start was seen, or one that is over."""
 
 type News = RunNews | Maintenance
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything that entities show, at one moment.
-
-    `tasks`, `running` and `last_runs` go by the server's own task names; `busy` is a server that
-    accepts connections but answers nothing because its maintenance holds it.
-    """
-
-    server: Server
-    tasks: Mapping[str, ButlerTask]
-    running: Mapping[str, Run]
-    last_runs: Mapping[str, EndedRun]
-    maintenance: bool
-    busy: bool = False
 
 
 def _text(time: datetime | None) -> str | None:

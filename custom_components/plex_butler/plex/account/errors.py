@@ -3,7 +3,7 @@
 The rules of the other errors hold: a text is for a log, and holds no token, no code and no address.
 """
 
-from .errors import PlexError
+from ..errors import PlexError
 
 
 class AccountError(PlexError):

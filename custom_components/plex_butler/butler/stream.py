@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import uniform
 from typing import Final, Protocol
 
-from .plex import Notification, PlexClient, PlexError
+from ..plex import Notification, PlexClient, PlexError
 
 FIRST_DELAY: Final = 5.0
 """How long after the first failure it is tried again, in seconds; then twice as long each time."""

@@ -1,0 +1,1 @@
+"""One server: asked, heard and commanded."""

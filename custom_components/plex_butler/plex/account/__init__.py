@@ -1,0 +1,1 @@
+"""The language of plex.tv, as far as signing in goes."""
