@@ -10,17 +10,23 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util.ssl import get_default_context
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
+from yarl import URL
 
 # First, or the harness's own folder of that name is found instead.
 import custom_components.plex_butler  # noqa: F401
 from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from custom_components.plex_butler.plex import REQUEST_TIMEOUT
+from tests.certificates import AUTHORITY
+from tests.flow.names import Names
+from tests.flow.user import User
 from tests.simulator import Faults, SimulatedPlex
+from tests.simulator.plex_tv import SimulatedPlexTv
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
@@ -179,3 +185,40 @@ def house(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> House:
 async def loaded(house: House, server: SimulatedPlex, entry: MockConfigEntry) -> MockConfigEntry:
     """The entry of the server, set up."""
     return await house.set_up(entry, server)
+
+
+@pytest.fixture
+def trusted() -> None:
+    """This Home Assistant trusts the authority behind `PLEX_TLS`."""
+    AUTHORITY.configure_trust(get_default_context())
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """The names that this network knows."""
+    names = Names()
+    monkeypatch.setattr(
+        "homeassistant.helpers.aiohttp_client._async_make_resolver", lambda _: names
+    )
+    return names
+
+
+@pytest.fixture
+async def plex_tv(
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: FrozenDateTimeFactory,
+    socket_enabled: None,
+    names: Names,
+) -> AsyncGenerator[SimulatedPlexTv]:
+    """plex.tv, with an account that has no server yet."""
+    async with SimulatedPlexTv() as simulated:
+        monkeypatch.setattr(
+            "custom_components.plex_butler.plex.account.client.PLEX_TV", URL(simulated.url)
+        )
+        yield simulated
+
+
+@pytest.fixture
+def user(hass: HomeAssistant, freezer: FrozenDateTimeFactory, plex_tv: SimulatedPlexTv) -> User:
+    """Somebody in front of the dialog."""
+    return User(hass, freezer, plex_tv)

@@ -150,6 +150,25 @@ def test_lower_floors_see_neither_home_assistant_nor_what_is_above_them(floor: s
             assert not name.startswith(ours) or name.startswith(below), (path, name)
 
 
+def test_no_test_module_imports_another() -> None:
+    """What test modules share is in modules of its own."""
+    paths = sorted((ROOT / "tests").rglob("*.py"))
+    tests = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+    tests = {name: path for name, path in tests.items() if path.name.startswith("test_")}
+    assert __name__ in tests
+    for name, path in tests.items():
+        package = name.split(".")[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                above = package[: len(package) + 1 - node.level] if node.level else []
+                module = ".".join([*above, *([node.module] if node.module else [])])
+                names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            assert not tests.keys() & names, path
+
+
 # The repository
 
 

@@ -1,0 +1,178 @@
+"""The config flow where secure connections are in play."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.util.ssl import get_default_context
+import pytest
+import trustme
+
+from custom_components.plex_butler.const import DOMAIN
+from tests.certificates import PLEX_NAME, certificate
+from tests.flow.dialogue import begin, by_hand, submit, suggested, typed
+from tests.simulator import SimulatedPlex
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
+    """A certificate authority that this Home Assistant trusts."""
+    ca = trustme.CA()
+    bundle = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    ca.configure_trust(get_default_context())
+    return ca
+
+
+def tokens_sent(server: SimulatedPlex) -> list[str]:
+    return [r.path for r in server.requests if "x-plex-token" in r.headers]
+
+
+async def test_http_that_is_dropped_becomes_https_and_the_user_is_told(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA
+) -> None:
+    async with SimulatedPlex(
+        tls=certificate(trusted, "127.0.0.1"), secure_connections_required=True
+    ) as server:
+        result = await submit(hass, await begin(hass), **typed(server))
+        assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "https")
+        address = f"https://127.0.0.1:{server.port}"
+        assert result["description_placeholders"] == {"address": address}
+        result = await submit(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert result["data"][CONF_URL] == address
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def test_reauth_and_reconfigure_tell_of_https_too(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA, source: str
+) -> None:
+    async with SimulatedPlex(tls=certificate(trusted, "127.0.0.1")) as server:
+        result = await submit(hass, await begin(hass), **typed(server))
+        entry = result["result"]
+        await hass.async_block_till_done()
+        server.require_secure_connections()
+        await server.restart()
+        again = source == SOURCE_REAUTH
+        result = await hass.config_entries.flow.async_init(
+            DOMAIN,
+            context={"source": source, "entry_id": entry.entry_id},
+            data={**entry.data} if again else None,
+        )
+        result = await by_hand(hass, result)
+        server_form: dict[str, Any] = {CONF_URL: server.url, CONF_VERIFY_SSL: True}
+        answer = {CONF_TOKEN: server.owner_token} | ({} if again else server_form)
+        result = await submit(hass, result, **answer)
+        assert result["step_id"] == "https"
+        result = await submit(hass, result)
+        assert result["reason"] == f"{source}_successful"
+        assert entry.data[CONF_URL] == f"https://127.0.0.1:{server.port}"
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_plexs_own_certificate_is_answered_with_its_address(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA, scheme: str
+) -> None:
+    async with SimulatedPlex(
+        tls=certificate(trusted, PLEX_NAME), secure_connections_required=True
+    ) as server:
+        address = f"{scheme}://127.0.0.1:{server.port}"
+        result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
+        assert result["errors"] == {"base": "hostname_mismatch_plex_direct"}
+        assert result["description_placeholders"]
+        assert result["description_placeholders"]["plex_direct"] == (
+            f"https://127-0-0-1{PLEX_NAME[1:]}:{server.port}"
+        )
+        assert suggested(result)[CONF_URL] == address
+        assert not server.requests
+        # Where the network hides that name, the user may do without the check.
+        result = await submit(hass, result, **typed(server, **{CONF_VERIFY_SSL: False}))
+        assert result["step_id"] == "https"
+        result = await submit(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+async def test_certificate_for_another_name(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA
+) -> None:
+    async with SimulatedPlex(tls=certificate(trusted, "plex.example.org")) as server:
+        address = f"https://127.0.0.1:{server.port}"
+        result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
+        assert result["errors"] == {"base": "hostname_mismatch"}
+        assert not server.requests
+        result = await submit(hass, result, **typed(server))
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+async def test_certificate_that_nobody_vouches_for(
+    hass: HomeAssistant, socket_enabled: None
+) -> None:
+    async with SimulatedPlex(tls=certificate(trustme.CA(), "127.0.0.1")) as server:
+        address = f"https://127.0.0.1:{server.port}"
+        result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
+        assert result["errors"] == {"base": "tls"}
+        assert not tokens_sent(server)
+        unverified = typed(server, **{CONF_URL: address, CONF_VERIFY_SSL: False})
+        result = await submit(hass, result, **unverified)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert result["data"][CONF_TOKEN] == server.owner_token
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+async def test_server_that_hangs_up_on_http_and_https_alike(
+    hass: HomeAssistant, server: SimulatedPlex
+) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as deaf:
+        address = f"http://127.0.0.1:{deaf.sockets[0].getsockname()[1]}"
+        result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
+    assert result["errors"] == {"base": "cannot_connect"}
+    assert suggested(result)[CONF_URL] == address
+    result = await submit(hass, result, **typed(server))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+
+async def test_dropped_http_on_a_server_without_https_is_no_matter_of_certificates(
+    hass: HomeAssistant, server: SimulatedPlex
+) -> None:
+    server.faults.empty_reply = True
+    result = await submit(hass, await begin(hass), **typed(server))
+    assert result["errors"] == {"base": "cannot_connect"}
+    assert suggested(result)[CONF_URL] == server.url
+    server.faults.empty_reply = False
+    result = await submit(hass, result, **typed(server))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+
+async def test_dropped_http_on_a_server_whose_certificate_nobody_vouches_for(
+    hass: HomeAssistant, socket_enabled: None
+) -> None:
+    async with SimulatedPlex(
+        tls=certificate(trustme.CA(), "127.0.0.1"), secure_connections_required=True
+    ) as server:
+        result = await submit(hass, await begin(hass), **typed(server))
+        assert result["errors"] == {"base": "tls"}
+        result = await submit(hass, result, **typed(server, **{CONF_VERIFY_SSL: False}))
+        result = await submit(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)

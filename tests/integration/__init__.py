@@ -1,0 +1,1 @@
+"""The tests of the whole integration in a Home Assistant, and what they share."""

@@ -1,0 +1,1 @@
+"""The tests of what is concluded of runs, and what they share."""

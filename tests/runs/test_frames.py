@@ -1,0 +1,514 @@
+"""The same conclusions from frames of the notification stream, and what a restart must keep."""
+
+from datetime import timedelta
+
+import pytest
+
+from custom_components.plex_butler.plex import Activity, ActivityChanged
+from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.runs.tracked_run import GAP_NO_ROW, GRACE, ROW_EXPLAINED
+from custom_components.plex_butler.runs.tracker import Runs
+from tests.runs.server import (
+    BUSY,
+    IDLE,
+    INTRO_ITEM,
+    LOUDNESS_ITEM,
+    NIGHT,
+    SCAN_ITEM,
+    Server,
+    item,
+    seconds,
+)
+from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
+
+
+class Telling(Server):
+    """A server that tells: `frame` is what it tells some seconds later."""
+
+    def frame(self, activity: Activity, *, ended: bool = False, after: float = 0) -> bool:
+        self.now += timedelta(seconds=after)
+        return self.runs.changed(ActivityChanged(activity, ended), self.now)
+
+    def send(self, task: str) -> None:
+        self.runs.sending_start(task, self.now)
+
+    def news(self) -> list[str | Outcome]:
+        return [
+            news.outcome if isinstance(news, EndedRun) else f"{news.task} {news.known_by}"
+            for news in self.runs.take_news()
+        ]
+
+
+@pytest.mark.parametrize("row_proven", [False, True])
+def test_item_of_our_own_run_is_observed_as_soon_as_it_is_told(*, row_proven: bool) -> None:
+    server = Telling(row_proven=row_proven)
+    server.runs.started(INTROS, server.now)
+    assert server.frame(item(INTRO_ITEM)) is not row_proven or server.running
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_item_beside_a_busy_row_is_observed_as_soon_as_it_is_told() -> None:
+    server = Telling()
+    server.frame(BUSY)
+    assert not server.running
+    assert server.runs.maintenance
+    assert not server.frame(item(INTRO_ITEM), after=1)
+    assert server.runs.running == {INTROS: Run(INTROS, server.now, KnownBy.OBSERVED)}
+
+
+def test_item_that_is_told_before_the_row_is_observed_as_well() -> None:
+    server = Telling(row_proven=True)
+    assert server.frame(item(INTRO_ITEM))
+    assert not server.running
+    server.frame(BUSY, after=1)
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+@pytest.mark.parametrize(("row", "running"), [(BUSY, {INTROS: KnownBy.OBSERVED}), (IDLE, {})])
+def test_poll_tells_what_an_item_beside_a_row_means_that_was_idle_when_last_seen(
+    row: Activity, running: dict[str, KnownBy]
+) -> None:
+    server = Telling(row_proven=True)
+    assert server.frame(item(INTRO_ITEM))
+    assert not server.frame(item(INTRO_ITEM))
+    server.poll(row, item(INTRO_ITEM))
+    assert server.running == running
+    server.frame(BUSY)
+    assert server.running == running
+
+
+@pytest.mark.parametrize("type_", [SCAN_ITEM, "media.download"])
+def test_no_poll_is_needed_for_an_item_that_begins_nothing(type_: str) -> None:
+    server = Telling(row_proven=True)
+    assert not server.frame(item(type_))
+    assert not server.runs.unsettled
+
+
+def test_item_without_a_row_is_likely_only_and_needs_no_poll() -> None:
+    server = Telling(first=())
+    assert not server.frame(item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+@pytest.mark.parametrize("row_first", [False, True])
+def test_run_is_over_when_the_row_turns_idle_beside_its_last_item(*, row_first: bool) -> None:
+    server = Telling()
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM), ended=True, after=60)
+    server.frame(item(INTRO_ITEM, "2"), after=30)
+    server.frame(item(INTRO_ITEM, "2") if not row_first else IDLE, ended=not row_first, after=60)
+    server.frame(IDLE if not row_first else item(INTRO_ITEM, "2"), ended=row_first)
+    ended = server.ended()
+    assert (ended.started, ended.ended, ended.duration, ended.outcome) == (
+        NIGHT,
+        NIGHT + seconds(150),
+        seconds(150),
+        Outcome.FINISHED,
+    )
+
+
+def test_row_that_ends_is_idle() -> None:
+    server = Telling(first=())
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM), ended=True, after=60)
+    server.frame(Activity("other row", "butler", None), after=1)
+    assert server.runs.maintenance
+    server.frame(BUSY, ended=True, after=1)
+    server.frame(Activity("other row", "butler", None), ended=True, after=1)
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+    assert not server.runs.maintenance
+
+
+def test_row_that_lost_its_progress_is_as_busy_as_before_but_not_after_a_loss() -> None:
+    server = Telling(first=(BUSY,))
+    server.poll(Activity("other row", "butler", None))
+    assert server.runs.maintenance
+    server.poll(BUSY)
+    server.runs.lost()
+    server.poll(Activity("row", "butler", None))
+    assert not server.runs.maintenance
+
+
+def test_second_row_that_is_busy_keeps_maintenance_on() -> None:
+    server = Telling()
+    server.frame(BUSY)
+    server.frame(Activity("second", "butler", 10))
+    server.frame(IDLE)
+    assert server.runs.maintenance
+    server.frame(Activity("second", "butler", 100))
+    assert not server.runs.maintenance
+
+
+def test_ended_frame_that_was_missed_is_made_up_for_by_a_poll() -> None:
+    server = Telling(first=())
+    server.frame(item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM, "2"), after=10)
+    server.frame(item(INTRO_ITEM, "2"), ended=True, after=10)
+    last_seen = server.now
+    server.polls(130)
+    assert server.ended().ended == last_seen
+
+
+def test_end_of_an_item_that_was_never_listed_is_no_news() -> None:
+    server = Telling(first=())
+    server.frame(item(INTRO_ITEM), ended=True)
+    assert not server.running
+
+
+def test_updates_of_a_listed_item_keep_its_run() -> None:
+    server = Telling(first=())
+    server.polls(120)
+    server.runs.take_news()
+    server.frame(item(INTRO_ITEM))
+    began = server.now
+    server.poll(after=1)
+    server.frame(item(INTRO_ITEM), after=200)
+    server.frame(item(INTRO_ITEM), after=200)
+    assert server.frame(item(INTRO_ITEM), ended=True, after=10) is False
+    last_seen = server.now
+    server.polls(130)
+    assert server.ended().duration == last_seen - began
+
+
+def test_night_of_forty_episodes_is_one_start_and_one_end() -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    for episode in range(40):
+        server.frame(item(INTRO_ITEM, f"{episode}"))
+        server.frame(item(INTRO_ITEM, f"{episode}"), ended=True, after=60)
+        server.polls(280, BUSY)
+    server.frame(IDLE)
+    assert server.news() == [f"{INTROS} observed", Outcome.FINISHED]
+
+
+def test_instant_task_that_frames_show_has_ended_before_the_answer_to_its_start() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.frame(BUSY, after=0.1)
+    assert not server.running
+    server.frame(IDLE, after=0.1)
+    assert not server.runs.take_news()
+    server.now += seconds(0.1)
+    server.runs.started(BACKUP, server.now)
+    assert not server.running
+    news = server.runs.take_news()
+    assert news[0] == Run(BACKUP, NIGHT, KnownBy.ASSUMED, ours=True)
+    assert news[1] == EndedRun(
+        BACKUP,
+        NIGHT,
+        NIGHT + seconds(0.2),
+        seconds(0.2),
+        Outcome.FINISHED,
+        KnownBy.ASSUMED,
+        NIGHT + seconds(0.2),
+    )
+
+
+def test_instant_task_that_frames_show_ends_as_seen() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.started(BACKUP, server.now)
+    server.frame(BUSY, after=1)
+    server.frame(IDLE, after=3)
+    ended = server.ended()
+    assert (ended.outcome, ended.duration) == (Outcome.FINISHED, seconds(4))
+
+
+def test_row_turned_busy_for_what_the_next_frame_tells() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.started(BACKUP, server.now)
+    server.frame(BUSY, after=1)
+    server.frame(item(INTRO_ITEM), after=ROW_EXPLAINED.total_seconds() - 0.1)
+    server.polls(30, BUSY, item(INTRO_ITEM))
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_row_that_is_explained_later_was_busy_for_us_until_then() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.started(BACKUP, server.now)
+    server.frame(BUSY, after=1)
+    server.frame(item(INTRO_ITEM), after=ROW_EXPLAINED.total_seconds())
+    server.polls(60, BUSY, item(INTRO_ITEM))
+    assert BACKUP in server.running
+
+
+def test_row_alone_confirms_no_unanswered_start_before_a_poll_does() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.frame(BUSY, after=1)
+    assert not server.running
+    server.poll(BUSY)
+    assert server.running == {BACKUP: KnownBy.ASSUMED}
+
+
+def test_start_that_is_refused_leaves_nothing() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    unsettled = server.runs.unsettled
+    server.runs.start_refused(BACKUP)
+    assert (unsettled, server.runs.unsettled) == (True, False)
+    assert server.news() == []
+
+
+def test_refused_start_takes_nothing_from_a_run_that_goes_on() -> None:
+    server = Telling()
+    server.runs.started(BACKUP, server.now)
+    server.send(BACKUP)
+    server.runs.start_refused(BACKUP)
+    assert BACKUP in server.running
+
+
+def test_start_that_is_sent_while_a_run_goes_on_counts_from_when_it_was_sent() -> None:
+    server = Telling(first=())
+    server.runs.started(INTROS, server.now)
+    server.frame(item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM), ended=True, after=60)
+    server.send(INTROS)
+    sent = server.now
+    server.now += seconds(1)
+    server.runs.started(INTROS, server.now)
+    assert server.news() == [f"{INTROS} observed", Outcome.FINISHED, f"{INTROS} assumed"]
+    assert server.runs.running[INTROS].started == sent
+
+
+def test_answer_that_it_was_running_says_nothing_of_the_start() -> None:
+    server = Telling(first=(item(INTRO_ITEM),))
+    server.runs.tasks_listed([BACKUP, INTROS])
+    server.send(BACKUP)
+    server.runs.already_running(BACKUP, server.now)
+    assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED, ours=True)
+    assert server.news() == []
+    assert server.runs.unsettled
+
+
+def test_run_whose_start_was_not_seen_is_no_news_but_its_end_is() -> None:
+    server = Telling(first=(BUSY, item(INTRO_ITEM)))
+    assert server.news() == []
+    server.frame(item(INTRO_ITEM), ended=True)
+    server.frame(IDLE)
+    assert server.news() == [Outcome.FINISHED]
+
+
+def test_run_is_told_once_it_is_observed_or_assumed_and_not_again() -> None:
+    server = Telling()
+    server.runs.started(INTROS, server.now)
+    assert server.news() == [f"{INTROS} assumed"]
+    server.frame(item(INTRO_ITEM))
+    assert server.news() == []
+
+
+def test_loss_of_the_server_in_the_middle_of_a_start() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.lost()
+    server.runs.started(BACKUP, server.now)
+    assert BACKUP in server.running
+
+
+def test_poll_during_a_start_that_is_refused_announces_nothing() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.poll(BUSY)
+    server.poll(BUSY)
+    server.runs.start_refused(BACKUP)
+    assert server.news() == []
+    assert not server.running
+
+
+def test_unanswered_start_counts_for_nothing_after_its_grace() -> None:
+    for told in (False, True):
+        server = Telling(row_proven=True)
+        server.send(INTROS)
+        server.runs.start_unconfirmed(INTROS, server.now)
+        server.runs.out_of_sight()
+        server.now += GRACE
+        if told:
+            server.frame(item(INTRO_ITEM))
+        server.poll(IDLE, item(INTRO_ITEM))
+        assert not server.running
+
+
+def test_row_that_an_item_explains_confirms_no_unanswered_start() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.poll(BUSY)
+    assert BACKUP not in server.running
+    server.poll(BUSY, item(INTRO_ITEM), after=4)
+    server.polls(60, BUSY, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_nothing_ends_by_what_is_seen_while_its_stop_is_under_way() -> None:
+    server = Telling()
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.take_news()
+    with server.runs.holding([INTROS]):
+        server.frame(item(INTRO_ITEM), ended=True, after=1)
+        server.frame(IDLE)
+        assert INTROS in server.running
+        server.runs.stopped(INTROS, server.now)
+    assert server.news() == [Outcome.STOPPED]
+
+
+# --- out of sight, restarts
+
+
+def test_row_that_turned_idle_while_nobody_looked_is_no_end_that_was_seen() -> None:
+    server = Telling()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.out_of_sight()
+    server.poll(IDLE)
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+
+
+def test_evidence_after_a_failed_poll_makes_good_for_it() -> None:
+    server = Telling()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.out_of_sight()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.poll(IDLE)
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+def test_row_evidence_after_a_failed_poll_makes_good_for_it() -> None:
+    server = Telling()
+    server.runs.started(OPTIMIZE, server.now)
+    server.poll(BUSY)
+    server.runs.out_of_sight()
+    server.poll(BUSY)
+    server.poll(IDLE)
+    assert server.outcomes() == [(OPTIMIZE, Outcome.FINISHED)]
+
+
+def test_servers_word_after_a_failed_poll_is_no_end_that_was_seen() -> None:
+    server = Telling()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.out_of_sight()
+    server.runs.was_not_running(INTROS)
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+
+
+def restarted(server: Server, *, row_proven: bool | None = None) -> Telling:
+    """Return what Home Assistant knows of the server after a restart, before the first poll."""
+    before = server.runs
+    after = Telling.__new__(Telling)
+    after.runs = Runs()
+    after.now = server.now
+    after.runs.recall(
+        before.remembered, row_proven=before.row_proven if row_proven is None else row_proven
+    )
+    return after
+
+
+def test_run_that_goes_on_over_a_restart_keeps_its_start_and_is_no_news() -> None:
+    server = Telling()
+    server.poll(BUSY, item(INTRO_ITEM))
+    started = server.now
+    server = restarted(server)
+    server.poll(BUSY, item(INTRO_ITEM), after=40)
+    assert server.runs.running == {INTROS: Run(INTROS, started, KnownBy.OBSERVED)}
+    assert server.news() == []
+    server.poll(IDLE)
+    ended = server.ended()
+    assert (ended.outcome, ended.duration) == (Outcome.FINISHED, seconds(40))
+
+
+def test_run_that_is_over_after_a_restart_has_no_end() -> None:
+    server = Telling()
+    server.polls(30, BUSY, item(INTRO_ITEM))
+    server = restarted(server)
+    server.poll(IDLE, after=40)
+    ended = server.ended()
+    assert (ended.outcome, ended.ended, ended.duration) == (Outcome.END_NOT_SEEN, None, None)
+    assert ended.last_known == NIGHT + seconds(30)
+
+
+def test_pause_between_items_survives_a_restart() -> None:
+    server = Telling(first=())
+    server.polls(120)
+    server.poll(item(INTRO_ITEM))
+    began = server.now
+    server.poll()
+    server = restarted(server)
+    server.poll(after=60)
+    server.poll(item(INTRO_ITEM, "2"), after=30)
+    assert server.runs.running[INTROS].started == began
+
+
+def test_long_restart_ends_a_run_at_the_first_poll() -> None:
+    server = Telling(first=())
+    server.poll(item(INTRO_ITEM))
+    server = restarted(server)
+    server.poll(after=GAP_NO_ROW.total_seconds())
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+
+
+@pytest.mark.parametrize(("after", "running"), [(29, True), (30, False)])
+def test_grace_goes_on_over_a_restart(after: float, *, running: bool) -> None:
+    server = Telling(first=())
+    server.runs.started(BACKUP, server.now)
+    server = restarted(server)
+    server.poll(after=after)
+    assert (BACKUP in server.running) is running
+    assert [outcome for _, outcome in server.outcomes()] == [Outcome.END_NOT_SEEN] * (not running)
+
+
+def test_unconfirmed_start_is_not_remembered() -> None:
+    server = Telling()
+    server.runs.start_unconfirmed(BACKUP, server.now)
+    assert not restarted(server).runs.unsettled
+
+
+def test_items_from_before_our_start_stay_others_over_a_restart() -> None:
+    server = Telling(first=(item(INTRO_ITEM),))
+    server.runs.started(INTROS, server.now)
+    server = restarted(server)
+    server.polls(GRACE.total_seconds(), item(INTRO_ITEM))
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+
+
+def test_row_that_was_proven_stays_so_over_a_restart() -> None:
+    server = restarted(Telling(row_proven=True))
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert not server.running
+    server = restarted(Telling(row_proven=True), row_proven=False)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+def test_row_that_was_explained_before_a_restart_is_so_after_it() -> None:
+    server = Telling()
+    server.runs.started(BACKUP, server.now)
+    server.poll(BUSY, item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    assert server.running.keys() == {BACKUP, INTROS, LOUDNESS}
+    server = restarted(server)
+    server.polls(GRACE.total_seconds(), BUSY)
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_optimization_goes_on_over_a_restart_by_its_row() -> None:
+    server = Telling()
+    server.runs.started(OPTIMIZE, server.now)
+    server.poll(BUSY)
+    server = restarted(server)
+    server.polls(600, BUSY)
+    assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
+    server.poll(IDLE)
+    assert server.outcomes() == [(OPTIMIZE, Outcome.FINISHED)]
+
+
+def test_update_of_the_server_ends_every_run_without_an_end() -> None:
+    server = Telling()
+    server.runs.started(SCAN, server.now)
+    server.poll(BUSY, item(SCAN_ITEM))
+    server.runs.server_updated()
+    assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
+    assert not server.runs.maintenance
+    assert not server.runs.row_proven

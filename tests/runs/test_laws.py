@@ -1,0 +1,243 @@
+"""What must hold whatever happens: commands, frames, polls, losses, freezes, restarts at random."""
+
+from datetime import timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from custom_components.plex_butler.plex import Activity, ActivityChanged
+from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.runs.tracked_run import GRACE_ALREADY_RUNNING
+from custom_components.plex_butler.runs.tracker import Runs
+from tests.runs.server import INTRO_ITEM, LOUDNESS_ITEM, NIGHT, SCAN_ITEM
+from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
+
+MAPPED = {INTROS, LOUDNESS}
+TASKS = st.sampled_from([BACKUP, OPTIMIZE, SCAN, INTROS, LOUDNESS, "BrewCoffee"])
+TYPES = st.sampled_from([INTRO_ITEM, LOUDNESS_ITEM, SCAN_ITEM, "media.download"])
+ROW = "row"
+
+
+class Laws(RuleBasedStateMachine):
+    """A server with a list of activities, and what is concluded from what it shows of them."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.runs = Runs()
+        self.now = NIGHT
+        # What the server really lists: by uuid the type, and the row's progress.
+        self.items: dict[str, str] = {}
+        self.row: int | None = None
+        # What was done and shown so far.
+        self.commanded: set[str] = set()
+        self.sending: set[str] = set()
+        self.last_evidence = NIGHT
+        self.believed: dict[str, Run] = {}
+        self.uuids = 0
+
+    # --- the server
+
+    @property
+    def activities(self) -> list[Activity]:
+        rows = [Activity(uuid, type_, 50) for uuid, type_ in self.items.items()]
+        return rows if self.row is None else [*rows, Activity(ROW, "butler", self.row)]
+
+    @property
+    def works(self) -> bool:
+        return bool(self.items) or (self.row or 100) != 100
+
+    def tell(self, activity: Activity, *, told: bool, ended: bool = False) -> None:
+        """Send a frame, unless it gets lost."""
+        if told:
+            before = self.last_evidence
+            self.runs.changed(ActivityChanged(activity, ended), self.now)
+            self.last_evidence = max(before, self.now)
+
+    @rule(type_=TYPES, told=st.booleans())
+    def item_begins(self, type_: str, *, told: bool) -> None:
+        self.uuids += 1
+        self.items[f"{self.uuids}"] = type_
+        self.tell(Activity(f"{self.uuids}", type_, 0), told=told)
+
+    @precondition(lambda self: self.items)
+    @rule(data=st.data(), told=st.booleans())
+    def item_ends(self, data: st.DataObject, *, told: bool) -> None:
+        uuid = data.draw(st.sampled_from(sorted(self.items)))
+        self.tell(Activity(uuid, self.items.pop(uuid), 100), told=told, ended=True)
+
+    @precondition(lambda self: self.items)
+    @rule(data=st.data())
+    def item_is_told_again(self, data: st.DataObject) -> None:
+        uuid = data.draw(st.sampled_from(sorted(self.items)))
+        self.tell(Activity(uuid, self.items[uuid], 50), told=True)
+        running, _ = self.runs.running, self.take_news()
+        self.tell(Activity(uuid, self.items[uuid], 51), told=True)
+        assert self.runs.running == running
+        assert not self.take_news()
+
+    @rule(progress=st.sampled_from([None, -1, 0, 60, 100]), told=st.booleans())
+    def row_changes(self, progress: int | None, *, told: bool) -> None:
+        had_one, self.row = self.row is not None, progress
+        if progress is not None:
+            self.tell(Activity(ROW, "butler", progress), told=told)
+        elif had_one:
+            self.tell(Activity(ROW, "butler", 100), told=told, ended=True)
+
+    @rule(seconds=st.integers(0, 400))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    # --- what is asked and commanded
+
+    @rule()
+    def poll(self) -> None:
+        self.runs.polled(self.activities, self.now)
+        assert self.runs.listed == self.items.keys()
+        if self.works:
+            self.last_evidence = self.now
+
+    @rule(task=TASKS)
+    def start_is_sent(self, task: str) -> None:
+        if task not in self.sending:
+            before = self.runs.running
+            self.runs.sending_start(task, self.now)
+            self.commanded.add(task)
+            self.sending.add(task)
+            assert self.runs.running == before
+
+    @precondition(lambda self: self.sending)
+    @rule(
+        data=st.data(),
+        answer=st.sampled_from(["started", "already_running", "start_unconfirmed", "refused"]),
+    )
+    def start_is_answered(self, data: st.DataObject, answer: str) -> None:
+        task = data.draw(st.sampled_from(sorted(self.sending)))
+        self.sending.discard(task)
+        if answer == "refused":
+            self.runs.start_refused(task)
+            self.believed.pop(task, None)  # a start that is refused has shown nothing of its own
+            return
+        getattr(self.runs, answer)(task, self.now)
+        news = self.take_news()
+        if answer != "start_unconfirmed":
+            ended = any(isinstance(told, EndedRun) and told.task == task for told in news)
+            assert task in self.runs.running or ended
+
+    @rule(task=TASKS)
+    def stop(self, task: str) -> None:
+        others = {t: run for t, run in self.runs.running.items() if t != task}
+        self.runs.stopped(task, self.now)
+        assert self.runs.running == others
+
+    @rule(task=TASKS)
+    def was_not_running(self, task: str) -> None:
+        others = {t: run for t, run in self.runs.running.items() if t != task}
+        self.runs.was_not_running(task)
+        assert self.runs.running == others
+
+    @rule()
+    def stop_all(self) -> None:
+        self.runs.all_stopped(self.now)
+        assert not self.runs.running
+
+    @rule()
+    def start_all(self) -> None:
+        before = self.runs.running
+        self.runs.all_started()
+        assert self.runs.running == before
+
+    @rule()
+    def poll_fails(self) -> None:
+        self.runs.out_of_sight()
+
+    @rule()
+    def server_is_lost(self) -> None:
+        self.runs.lost()
+        assert not self.runs.running
+        assert not self.runs.maintenance
+        assert all(
+            isinstance(told, Run) or told.outcome is not Outcome.FINISHED
+            for told in self.take_news()
+        )
+
+    @rule()
+    def server_freezes(self) -> None:
+        if self.runs.frozen(self.now):
+            assert self.runs.maintenance
+            self.last_evidence = self.now
+        else:
+            assert not self.runs.running
+
+    @rule()
+    def home_assistant_restarts(self) -> None:
+        self.take_news()
+        before, remembered, proven = (
+            self.runs.running,
+            self.runs.remembered,
+            self.runs.row_proven,
+        )
+        self.runs = Runs()
+        self.sending.clear()
+        self.runs.recall(remembered, row_proven=proven)
+        assert self.runs.running == before
+        assert not self.take_news()
+
+    @rule()
+    def quiet_for_a_while(self) -> None:
+        """Whatever ran: with nothing to show for it, it ends."""
+        for task in self.sending:
+            self.runs.start_unconfirmed(task, self.now)
+        self.sending.clear()
+        self.items.clear()
+        self.row = None
+        for _ in range(4):
+            self.now += GRACE_ALREADY_RUNNING
+            self.runs.polled((), self.now)
+        assert not self.runs.running
+        assert not self.runs.unsettled
+
+    # --- the laws
+
+    def take_news(self) -> list[Run | EndedRun]:
+        """Take the news; each start has one end, and each end is one of something believed in."""
+        news = list(self.runs.take_news())
+        for told in news:
+            if isinstance(told, Run):
+                assert told.task not in self.believed
+                assert told.started is not None
+                self.believed[told.task] = told
+            else:
+                self.believed.pop(told.task, None)
+                self.end_is_honest(told)
+        return news
+
+    def end_is_honest(self, ended: EndedRun) -> None:
+        assert ended.last_known <= self.now
+        if ended.outcome is Outcome.END_NOT_SEEN:
+            assert (ended.ended, ended.duration) == (None, None)
+            return
+        assert ended.ended is not None
+        assert ended.ended == ended.last_known <= self.now
+        if ended.outcome is Outcome.FINISHED:
+            assert ended.ended <= self.last_evidence
+        if ended.started is not None:
+            assert ended.duration == ended.ended - ended.started
+        else:
+            assert ended.duration is None
+
+    @invariant()
+    def nothing_runs_without_evidence(self) -> None:
+        for task, run in self.runs.running.items():
+            if run.known_by is KnownBy.OBSERVED:
+                assert task in MAPPED
+            assert task in self.commanded | MAPPED
+        assert self.runs.maintenance or not self.runs.running
+
+    @invariant()
+    def what_runs_with_a_start_was_told_once(self) -> None:
+        self.take_news()
+        running = self.runs.running
+        assert self.believed.keys() <= running.keys()
+
+
+TestLaws = Laws.TestCase
