@@ -8,15 +8,15 @@ from homeassistant.helpers.typing import ConfigType
 from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .repairs import async_clear_issues
-from .run_store import async_forget
+from .repairs import async_delete_repairs
+from .run_store import async_remove_store
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions: they exist, and explain themselves, without a loaded server too."""
+    """Register the actions, which exist even if no server is set up."""
     async_setup_services(hass)
     return True
 
@@ -27,28 +27,25 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     client = create_client(hass, session, entry.data, machine_identifier=entry.unique_id)
     coordinator = PlexButlerCoordinator(hass, entry, client)
     await coordinator.async_config_entry_first_refresh()
-    entry.async_on_unload(coordinator.memory.close)
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    entry.async_create_background_task(
-        hass, coordinator.push.live(), f"{DOMAIN} notification stream"
-    )
+    coordinator.async_start()
 
     @callback
-    def remember(_: Event) -> None:
-        coordinator.memory.save_soon()
+    def store(_: Event) -> None:
+        coordinator.async_store()
 
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, remember))
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, store))
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> bool:
     """Unload one server."""
-    async_clear_issues(hass, entry)
+    async_delete_repairs(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
-    """Leave nothing behind, also of a server that was never reached."""
-    async_clear_issues(hass, entry)
-    await async_forget(hass, entry.entry_id)
+    """Remove everything that is stored of a server."""
+    async_delete_repairs(hass, entry)
+    await async_remove_store(hass, entry.entry_id)

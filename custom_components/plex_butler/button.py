@@ -13,7 +13,8 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .commands import Commands
+from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
 
 # No command waits behind another one: each has its own time limit, and the server its own queue.
@@ -24,19 +25,19 @@ PARALLEL_UPDATES = 0
 class PlexButlerButtonDescription(ButtonEntityDescription):
     """Describes a button of the server as a whole."""
 
-    press: Callable[[PlexButlerCoordinator], Awaitable[None]]
+    press: Callable[[Commands], Awaitable[None]]
 
 
 BUTTONS = (
     PlexButlerButtonDescription(
         key="start_all",
         translation_key="start_all",
-        press=PlexButlerCoordinator.async_start_all,
+        press=Commands.start_all,
     ),
     PlexButlerButtonDescription(
         key="stop_all",
         translation_key="stop_all",
-        press=PlexButlerCoordinator.async_stop_all,
+        press=Commands.stop_all,
     ),
 )
 
@@ -61,7 +62,7 @@ class PlexButlerServerButton(PlexButlerServerEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Send the command."""
-        await self.entity_description.press(self.coordinator)
+        await self.entity_description.press(self.coordinator.commands)
 
 
 class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
@@ -72,4 +73,4 @@ class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Start the task."""
-        await self.coordinator.async_start_task(self._task_name)
+        await self.coordinator.commands.start(self._task_name)

@@ -1,227 +1,285 @@
-"""The coordinator of one server: its heartbeat, and every command that is carried to it."""
+"""The coordinator of one server: polls when Home Assistant wants it, shows what is known."""
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import override
+from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.ratelimit import KeyedRateLimit
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
-from .heartbeat import Heartbeat
+from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
+from .butler.snapshot import Snapshot
+from .butler.statistics import Statistics
+from .butler.stream import StreamRunner
+from .commands import Commands
+from .const import LOGGER
+from .outages import LONGEST_RETRY_AFTER, UNREACHABLE_INTERVAL, Outages
 from .plex import (
-    ButlerTask,
-    CommandNotConfirmedError,
+    Notification,
     PlexClient,
     PlexError,
-    StartResult,
-    StopResult,
-    TaskNotFoundError,
+    Server,
+    StartingUpError,
+    UnauthorizedError,
 )
-from .publisher import SIGNAL_NEWS
-from .runs.models import EndedRun
-from .runs.tasks import task_key
+from .run_events import RunEvents
+from .run_store import RunStore, StoredRuns
 
-__all__ = ["SIGNAL_NEWS", "PlexButlerConfigEntry", "PlexButlerCoordinator"]
+SHOW_INTERVAL: Final = 0.25
+"""How long a task or Butler as a whole is shown unchanged while the stream says more, in seconds."""
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
 
 
-class PlexButlerCoordinator(Heartbeat):
-    """Knows one server and carries every command to it."""
+class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
+    """Puts one server into Home Assistant.
+
+    Every poll, frame and command changes the session. `async_update_listeners` is the only way
+    out: it shows what differs from what is shown, and sends the events that led to it.
+    """
 
     config_entry: PlexButlerConfigEntry
 
     def __init__(
         self, hass: HomeAssistant, entry: PlexButlerConfigEntry, client: PlexClient
     ) -> None:
-        """Initialize; nothing is asked before the first refresh."""
-        super().__init__(hass, entry, client)
-        self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._waiting: list[tuple[str, asyncio.Queue[EndedRun]]] = []
-        entry.async_on_unload(self._end_waiting)
+        """Initialize; nothing is sent before the first refresh."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=IDLE_INTERVAL,
+            request_refresh_debouncer=Debouncer(
+                hass,
+                LOGGER,
+                cooldown=ACTIVE_INTERVAL.total_seconds(),
+                immediate=True,
+                background=True,
+            ),
+        )
+        self.statistics = Statistics()
+        self.session = ButlerSession(client, self.statistics)
+        self.outages = Outages(hass, entry, self.statistics)
+        self.run_events = RunEvents(hass, entry.entry_id)
+        self.commands = Commands(
+            entry, self.session, self.outages, self.run_events, after=self._async_show_command
+        )
+        self._stream = StreamRunner(client, self)
+        self._store = RunStore(hass, entry.entry_id)
+        self._stored: tuple[object, ...] = ()
+        self._shown: Snapshot | None = None
+        self._limit = KeyedRateLimit(hass)
+        self._unloaded = False
+        entry.async_on_unload(self._async_unload)
 
-    # --- commands
-
-    def find_task(self, wanted: str) -> ButlerTask:
-        """Return the task that the server lists under this name, or that has this key.
-
-        Raises ServiceValidationError; nothing is sent to find out.
-        """
-        if task := self._tasks.get(wanted):
-            return task
-        for name, task in self._tasks.items():
-            if wanted == task_key(name):
-                return task
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="task_not_listed",
-            translation_placeholders={"task": wanted, "server": self.config_entry.title},
+    @callback
+    def async_start(self) -> None:
+        """Begin to listen to the notification stream, until the config entry is unloaded."""
+        self.config_entry.async_create_background_task(
+            self.hass, self._stream.run(), f"{self.name} notification stream"
         )
 
-    async def async_start_task(self, name: str) -> StartResult:
-        """Start a task by the server's own name. Raises HomeAssistantError."""
-        result, _ = await self._start(name)
-        return result
+    async def _async_unload(self) -> None:
+        self._unloaded = True
+        self._limit.async_remove()
+        self.run_events.async_close()
+        if self.data:
+            await self._store.close(self._to_store())
 
-    async def _start(self, name: str) -> tuple[StartResult, datetime]:
-        """Start a task; return how the server answered, and when the start was sent.
-
-        Of two at once, the second waits for the answer to the first.
-        """
-        async with self._starting[name]:
-            return await self._start_alone(name)
-
-    async def _start_alone(self, name: str) -> tuple[StartResult, datetime]:
-        self.find_task(name)
-        # What is there just before our start is not of its doing.
-        await self._call(self._poll_activities)
-        sent = dt_util.utcnow()
-        self._runs.sending_start(name, sent)
-        try:
-            result = await self._command("start_task", name, self._client.start_task)
-        except HomeAssistantError as err:
-            if isinstance(err.__cause__, CommandNotConfirmedError):
-                self._runs.start_unconfirmed(name, dt_util.utcnow())
-                self._publish()
-            else:
-                self._runs.start_refused(name)
-            raise
-        except asyncio.CancelledError:
-            self._runs.start_unconfirmed(name, dt_util.utcnow())
-            self._publish()
-            raise
-        if result is StartResult.STARTED:
-            self._runs.started(name, dt_util.utcnow())
-        else:
-            self._runs.already_running(name, dt_util.utcnow())
-        self._publish()
-        return result, sent
-
-    async def async_run_task(self, name: str, at_most: timedelta) -> EndedRun | None:
-        """Start a task, or join the run that is going on, and wait until it is over.
-
-        Returns None if that takes longer than `at_most`; the task goes on then, as it does when
-        the waiting is cancelled. Raises HomeAssistantError, also when the entry is unloaded.
-        """
-        ended_runs: asyncio.Queue[EndedRun] = asyncio.Queue()
-        waiting = (name, ended_runs)
-        self._waiting.append(waiting)
-        try:
-            result, sent = await self._start(name)
-            joined = result is StartResult.ALREADY_RUNNING
-            while joined and not ended_runs.empty():
-                ended_runs.get_nowait()  # what ended before the server said that it runs
-            async with asyncio.timeout(at_most.total_seconds()):
-                while True:
-                    ended = await ended_runs.get()
-                    # A start that is accepted ends the run that was believed in before.
-                    if joined or ended.started == sent:
-                        return ended
-        except TimeoutError:
-            return None
-        except asyncio.QueueShutDown:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="stopped_waiting",
-                translation_placeholders={"server": self.config_entry.title},
-            ) from None
-        finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-
-    async def async_stop_task(self, name: str) -> StopResult:
-        """Stop a task by the server's own name. Raises HomeAssistantError."""
-        with self._runs.holding([name]):
-            result = await self._command("stop_task", name, self._client.stop_task)
-            if result is StopResult.STOPPED:
-                self._runs.stopped(name, dt_util.utcnow())
-            else:
-                self._runs.was_not_running(name)
-        self._publish()
-        return result
-
-    async def async_start_all(self) -> None:
-        """Ask for all tasks that are enabled and due. Raises HomeAssistantError.
-
-        Nothing is known to run by that alone: the polls that follow tell.
-        """
-        await self._call(self._client.start_all)
-        self.observations.answered("start_all", "accepted")
-        self._runs.all_started()
-        self._publish()
-
-    async def async_stop_all(self) -> None:
-        """Stop all tasks and drop the server's queue. Raises HomeAssistantError."""
-        with self._runs.holding(self._tasks):
-            await self._call(self._client.stop_all)
-            self._runs.all_stopped(dt_util.utcnow())
-        self.observations.answered("stop_all", "accepted")
-        self._publish()
-
-    async def _command[R: StartResult | StopResult](
-        self, command: str, name: str, call: Callable[[str], Awaitable[R]]
-    ) -> R:
-        """Send a command for one task, if the server lists it."""
-        task = self.find_task(name)
-        result = await self._call(call, task.name)
-        self.observations.answered(command, result, enabled=task.enabled)
-        return result
-
-    async def _call[**P, R](
-        self, call: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """Send one command; refuse at once where the last poll says that it cannot arrive."""
-        self.require_reachable()
-        if self.data.busy:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="server_busy",
-                translation_placeholders={"server": self.config_entry.title},
-            )
-        try:
-            return await call(*args, **kwargs)
-        except PlexError as err:
-            if isinstance(err, TaskNotFoundError):
-                self._tasks_read = None
-                self._refresh_soon()
-            elif isinstance(err, CommandNotConfirmedError):
-                self._publish()
-            raise self._failures.translated(HomeAssistantError, err) from err
-
-    def require_reachable(self) -> None:
-        """Raise what the last poll raised, if it failed: nothing is sent to find out again."""
-        failure = self.last_exception
-        if not self.last_update_success and isinstance(failure, HomeAssistantError):
-            raise HomeAssistantError(
-                translation_domain=failure.translation_domain,
-                translation_key=failure.translation_key,
-                translation_placeholders=failure.translation_placeholders,
-            )
-
-    def _publish(self) -> None:
-        """Show what a command changed, and look soon for what it brings about."""
-        if self.memory.closed:
-            return  # the entry was unloaded meanwhile
-        self._commanded = dt_util.utcnow()
-        self._set_pace(self._commanded)
-        # Where a poll has failed meanwhile, that is still what there is to show.
-        if self.last_update_success:
-            self.async_set_updated_data(self._snapshot(busy=self.data.busy))
-
-    # --- waiting for a run to end
+    # --- the store
 
     @override
-    def _over(self, ended: EndedRun) -> None:
-        for name, ended_runs in self._waiting:
-            if name == ended.task:
-                ended_runs.put_nowait(ended)
+    async def _async_setup(self) -> None:
+        """Go on with the runs from before a restart, before the first poll."""
+        stored = await self._store.load()
+        self.session.version = stored.version
+        self.session.last_runs = stored.last_runs
+        self.session.tracker.restore(stored.runs, row_proven=stored.row_proven)
 
-    def _end_waiting(self) -> None:
-        for _, ended_runs in self._waiting:
-            ended_runs.shutdown(immediate=True)
-        self._waiting.clear()
+    @callback
+    def async_store(self) -> None:
+        """Store what is known, soon or when Home Assistant stops."""
+        self._store.save_soon(self._to_store())
+
+    def _to_store(self) -> StoredRuns:
+        session = self.session
+        return StoredRuns(
+            session.version,
+            session.tracker.row_proven,
+            session.tracker.to_store(),
+            session.last_runs,
+        )
+
+    # --- polling
+
+    @override
+    async def _async_update_data(self) -> Snapshot:
+        """Poll the server once.
+
+        Raises UpdateFailed, or ConfigEntryAuthFailed if the token is refused at set-up.
+        """
+        try:
+            poll = await self.session.poll()
+        except PlexError as err:
+            return self._async_poll_failed(err)
+        self.outages.record_success(lists_read=poll.lists_read)
+        self._stream.resume()
+        self.update_interval = self.session.pace
+        if poll.server_updated:
+            self._async_discard_events()
+        return self._async_collect()
+
+    @callback
+    def _async_poll_failed(self, err: PlexError) -> Snapshot:
+        """Return what a busy server shows, or raise what the failure means."""
+        now = dt_util.utcnow()
+        self.update_interval = UNREACHABLE_INTERVAL
+        self._stream.pause()
+        if self.data and self.outages.may_be_busy(err):
+            self.session.tracker.frozen(now)
+            if self.session.tracker.maintenance and self.outages.record_busy(now):
+                return self._async_collect()
+        self.session.poll_failed()
+        if self.outages.record_failure(err):
+            self.session.tracker.server_gone()
+        self._async_discard_events()
+        self.outages.act_on(err)
+        if isinstance(err, UnauthorizedError) and not self.data:
+            raise self.outages.translated(ConfigEntryAuthFailed, err) from err
+        failure = self.outages.translated(UpdateFailed, err)
+        if isinstance(err, StartingUpError) and err.retry_after:
+            failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
+        raise failure from err
+
+    @callback
+    def _async_refresh_soon(self) -> None:
+        self.config_entry.async_create_background_task(
+            self.hass, self.async_request_refresh(), f"{self.name} - refresh", eager_start=True
+        )
+
+    # --- the stream
+
+    @callback
+    def stream_opened(self) -> None:
+        """Poll: what happened before the stream was open has not arrived."""
+        self.session.stream_opened()
+        self._async_refresh_soon()
+
+    @callback
+    def stream_changed(self, changes: tuple[Notification, ...]) -> None:
+        """Show what a frame says; if only a poll can say what it means, poll."""
+        if not self.last_update_success:
+            return  # the next good poll reads everything
+        unclear = self.session.stream_changed(changes)
+        self._async_show_soon()
+        if unclear:
+            self._async_refresh_soon()
+
+    @callback
+    def stream_closed(self, err: PlexError | None) -> None:
+        """Poll to see what has become of the server."""
+        self.statistics.stream[err.key if err else "closed"] += 1
+        refused = isinstance(err, UnauthorizedError)
+        if err and refused:
+            self.outages.act_on(err)
+        if self.session.stream_closed() or refused:
+            self._async_refresh_soon()
+
+    # --- showing
+
+    @callback
+    def _async_collect(self) -> Snapshot:
+        """Return what there is to show, after its events were added and what is new is stored."""
+        events = self.session.take_events()
+        self.run_events.async_add(events)
+        if not self.data or not self.last_update_success:
+            # Whatever it is, it began or ended while nobody looked.
+            self.run_events.async_discard()
+        snapshot, tracker = self.session.snapshot(busy=self.outages.busy), self.session.tracker
+        stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
+        if events or stored != self._stored:
+            self._stored = stored
+            self.async_store()
+        return snapshot
+
+    @callback
+    def _async_discard_events(self) -> None:
+        """Let those who wait know what has ended, and nobody else."""
+        self.run_events.async_add(self.session.take_events())
+        self.run_events.async_discard()
+
+    @callback
+    def _async_show_soon(self) -> None:
+        """Show what a frame has changed: at once, but nothing too often."""
+        snapshot = self._async_collect()
+        if self._shown is None or not (things := snapshot.differences(self._shown)):
+            return
+        now = self.hass.loop.time()
+        due = [
+            self._limit.async_schedule_action(
+                thing, SHOW_INTERVAL, now, self._async_show_held, thing
+            )
+            for thing in things
+        ]
+        if None in due:
+            for thing in things:
+                self._limit.async_triggered(thing, now)
+            self._async_show(snapshot)
+
+    @callback
+    def _async_show_held(self, thing: str) -> None:
+        """Show what was held back; if a poll has failed since then, there is nothing to show."""
+        self._limit.async_triggered(thing, self.hass.loop.time())
+        if self.last_update_success:
+            self._async_show(self._async_collect())
+
+    @callback
+    def _async_show_command(self) -> None:
+        """Show what a command has changed, and poll soon for what follows from it."""
+        if self._unloaded:
+            return
+        # If a poll has failed meanwhile, that is still what there is to show.
+        if self.last_update_success:
+            self._async_show(self._async_collect())
+            if self.session.lists_due:
+                self._async_refresh_soon()
+
+    @callback
+    def _async_show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot. The next poll is put off only if the pace has changed."""
+        if self.update_interval == self.session.pace:
+            self.data = snapshot
+            self.async_update_listeners()
+            return
+        self.update_interval = self.session.pace
+        self.async_set_updated_data(snapshot)
+
+    @override
+    @callback
+    def async_update_listeners(self) -> None:
+        """Show what differs from what is shown, then send the events that led to it."""
+        if self._unloaded:
+            return
+        before, self._shown = self._shown, self.data if self.last_update_success else None
+        if self._shown != before or self._shown is None:
+            if before and self._shown and before.server != self._shown.server:
+                self._async_update_device(self._shown.server)
+            super().async_update_listeners()
+        if self._shown:
+            self.run_events.async_send(maintenance=self._shown.maintenance)
+
+    @callback
+    def _async_update_device(self, server: Server) -> None:
+        """Follow a rename or an update of the server."""
+        registry = dr.async_get(self.hass)
+        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
+            registry.async_update_device(
+                device.id,
+                name=server.friendly_name or self.config_entry.title,
+                sw_version=server.version,
+            )

@@ -50,5 +50,5 @@ async def async_get_config_entry_diagnostics(
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
         "running": [asdict(run) for run in snapshot.running.values()],
         "last_runs": [asdict(ended) for ended in snapshot.last_runs.values()],
-        "observations": coordinator.observations.as_dict(),
+        "statistics": coordinator.statistics.as_dict(),
     }

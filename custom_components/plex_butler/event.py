@@ -8,7 +8,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerServerEntity
-from .runs.models import EndedRun, Maintenance, News, Outcome
+from .run_events import ButlerEvent, Maintenance
+from .runs.models import EndedRun, Outcome
 
 PARALLEL_UPDATES = 0
 
@@ -40,17 +41,17 @@ class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the news."""
+        """Listen to events."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.async_add_news_listener(self._take_news))
+        self.async_on_remove(self.coordinator.run_events.async_listen(self._handle_event))
 
     @callback
-    def _take_news(self, news: News) -> None:
-        """Show what is news about a task."""
-        if isinstance(news, Maintenance):
+    def _handle_event(self, event: ButlerEvent) -> None:
+        """Show an event that is about a task."""
+        if isinstance(event, Maintenance):
             return
-        kind = news.outcome if isinstance(news, EndedRun) else STARTED
-        told = news.as_dict()
+        kind = event.outcome if isinstance(event, EndedRun) else STARTED
+        details = event.as_dict()
         shown = ("task", "name", "duration", "known_by")
-        self._trigger_event(kind, {key: told[key] for key in shown if key in told})
+        self._trigger_event(kind, {key: details[key] for key in shown if key in details})
         self.async_write_ha_state()

@@ -1,9 +1,9 @@
-"""What it means that a server fails: busy, out of sight, gone, or a token that it refuses.
+"""What it means that a server fails: it is busy or gone, or refuses the token.
 
-The one place where an error of `plex` becomes an exception of Home Assistant.
+This is the one place in which an error of `plex` becomes an exception of Home Assistant.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from .butler.statistics import Observations
-from .const import BUSY_AT_MOST, DOMAIN, UNAUTHORIZED_FOR_REAUTH
+from .butler.statistics import Statistics
+from .const import DOMAIN
 from .plex import (
     CannotConnectError,
     PlexError,
@@ -20,82 +20,126 @@ from .plex import (
     StartingUpError,
     UnauthorizedError,
 )
-from .repairs import REPAIRS, async_report
+from .repairs import REPAIRS, async_create_repair, async_delete_repairs
 
-LOST_POLLS: Final = 2
-BLIND_POLLS: Final = 10
-OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
+UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+"""How often a server that fails is asked."""
+LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
+"""How long a server or a proxy is left alone at most, whatever it asks for."""
+UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)
+"""How long a token has to be refused until a new one is asked for."""
+BUSY_AT_MOST: Final = timedelta(hours=12)
+"""How long a server may be silent: an optimization of a large database takes hours (reported)."""
+GONE_AFTER: Final = 2
+"""How many polls in a row have to fail by an outage until the server counts as gone."""
+GONE_AFTER_OTHER_FAILURES: Final = 10
+"""The same for other failures: not being let in for a while is no better than an outage."""
+
+_OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
 
 
-class Failures:
-    """The failures of one server, since it last answered."""
+class Outages:
+    """The failures of one server since it last answered."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, observations: Observations) -> None:
-        """Initialize without any."""
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, statistics: Statistics) -> None:
+        """Initialize without a failure."""
         self._hass = hass
         self._entry = entry
-        self._observations = observations
-        self._polls = 0
+        self._statistics = statistics
+        self._failed_polls = 0
+        self._succeeded = False
+        self._failure: HomeAssistantError | None = None
         self._busy_since: datetime | None = None
         self._unauthorized_since: datetime | None = None
 
-    def clear(self, *, first: bool) -> None:
-        """Note that a poll succeeded; a question for a new token is closed."""
-        if self._polls or self._unauthorized_since or first:
+    @property
+    def busy(self) -> bool:
+        """Return whether the server is kept from answering by its own maintenance."""
+        return self._busy_since is not None and self._failure is None
+
+    def require_reachable(self) -> None:
+        """Raise HomeAssistantError with what the last poll failed with, if it did."""
+        if failure := self._failure:
+            raise HomeAssistantError(
+                translation_domain=failure.translation_domain,
+                translation_key=failure.translation_key,
+                translation_placeholders=failure.translation_placeholders,
+            )
+
+    def require_answering(self) -> None:
+        """Raise HomeAssistantError if a command cannot arrive, or would not be answered."""
+        self.require_reachable()
+        if self.busy:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="server_busy",
+                translation_placeholders={"server": self._entry.title},
+            )
+
+    def record_success(self, *, lists_read: bool) -> None:
+        """Record a good poll: nothing is left of earlier failures."""
+        if self._failed_polls or self._unauthorized_since or not self._succeeded:
             for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
-        self._polls = 0
-        self._busy_since = self._unauthorized_since = None
+        if lists_read:
+            async_delete_repairs(self._hass, self._entry)
+        self._succeeded = True
+        self._failed_polls = 0
+        self._failure = self._busy_since = self._unauthorized_since = None
 
     def may_be_busy(self, err: PlexError) -> bool:
-        """Tell whether a poll failed in the way in which a server fails that works too hard."""
+        """Return whether a poll failed as it does on a server that works too hard to answer."""
         if not isinstance(err, PlexTimeoutError):
             return False
-        # While it is held, its queue of connections may fill up too.
+        # After a while it may take no more connections either.
         return err.connected or self._busy_since is not None
 
-    def busy(self, now: datetime) -> bool:
-        """Note that maintenance holds the server; tell whether that is still to be believed."""
+    def record_busy(self, now: datetime) -> bool:
+        """Record that maintenance keeps the server from answering.
+
+        Returns whether that may still be believed.
+        """
         self._busy_since = self._busy_since or now
         if now - self._busy_since >= BUSY_AT_MOST:
             return False
-        self._polls = 0
-        self._observations.failures["busy"] += 1
+        self._failed_polls = 0
+        self._failure = None
+        self._statistics.failures["busy"] += 1
         return True
 
-    def count(self, err: PlexError) -> bool:
-        """Count a failed poll; tell whether the server has stopped, for all that can be known."""
-        self._polls += 1
+    def record_failure(self, err: PlexError) -> bool:
+        """Record a failed poll; return whether the server has stopped, as far as can be known."""
+        self._failed_polls += 1
+        self._failure = self.translated(HomeAssistantError, err)
         if not isinstance(err, UnauthorizedError):
             self._unauthorized_since = None
-        # Blindness for a while is no better than an outage, only slower to tell.
-        return self._polls >= (LOST_POLLS if isinstance(err, OUTAGES) else BLIND_POLLS)
+        outage = isinstance(err, _OUTAGES)
+        return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
     def translated[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
-        """Turn what a server did wrong into one translated exception, and draw the consequences.
+        """Return the exception of Home Assistant for an error.
 
-        A key of the errors is a key of the translations.
+        The keys of the errors are the keys of the translations.
         """
-        self.note(err)
         return kind(
             translation_domain=DOMAIN,
             translation_key=err.key,
             translation_placeholders={"server": self._entry.title},
         )
 
-    def note(self, err: PlexError) -> None:
-        """Draw the consequences of an error alone."""
-        self._observations.failures[err.key] += 1
+    def act_on(self, err: PlexError) -> None:
+        """Count an error, and ask the user for what only the user can do about it."""
+        self._statistics.failures[err.key] += 1
         if isinstance(err, UnauthorizedError):
-            self._note_unauthorized(dt_util.utcnow())
+            self._act_on_unauthorized(dt_util.utcnow())
         elif err.key in REPAIRS:
-            async_report(self._hass, self._entry, err.key)
+            async_create_repair(self._hass, self._entry, err.key)
 
-    def _note_unauthorized(self, now: datetime) -> None:
+    def _act_on_unauthorized(self, now: datetime) -> None:
         """Ask for a new token once the old one was refused for a while.
 
-        One 401 proves little: a server that starts, or one that does not know the name it is
-        called by, answers it too. ConfigEntryAuthFailed would end polling for good.
+        A single 401 proves little: a server that is starting answers it too, and so does one that
+        does not know the name by which it was asked. ConfigEntryAuthFailed would end polling.
         """
         if self._unauthorized_since is None:
             self._unauthorized_since = now

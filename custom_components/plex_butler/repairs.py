@@ -9,12 +9,12 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 from .plex import HostnameMismatchError, NotOwnerError
 
-# The errors that only the user can mend; a key of the errors is a key of the translations.
 REPAIRS: Final = (NotOwnerError.key, HostnameMismatchError.key)
+"""The errors that are reported; their keys are keys of the translations."""
 
 
 @callback
-def async_report(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
+def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
     """Explain what is wrong, and what to do about it."""
     ir.async_create_issue(
         hass,
@@ -29,7 +29,7 @@ def async_report(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
 
 
 @callback
-def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take back what has been mended, or has lost its entry."""
+def async_delete_repairs(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete all issues of a config entry."""
     for key in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry.entry_id}")

@@ -18,13 +18,12 @@ import voluptuous as vol
 from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask, StartResult
-from .runs.models import EndedRun, Outcome, Run
+from .runs.models import EndedRun, Run
 from .runs.tasks import task_key
 
 ATTR_TIMEOUT = "timeout"
 ACCEPTED = "accepted"
 DISABLED_ON_SERVER = "disabled_on_server"
-NOT_SEEN = "not_seen"
 TIMEOUT = "timeout"
 
 
@@ -63,19 +62,19 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _start_all(call: ServiceCall) -> ServiceResponse:
-    await _coordinator(call).async_start_all()
+    await _coordinator(call).commands.start_all()
     return {"result": ACCEPTED}
 
 
 async def _stop_all(call: ServiceCall) -> ServiceResponse:
-    await _coordinator(call).async_stop_all()
+    await _coordinator(call).commands.stop_all()
     return {"result": ACCEPTED}
 
 
 async def _start_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    task = coordinator.find_task(call.data[ATTR_TASK])
-    result = await coordinator.async_start_task(task.name)
+    task = coordinator.commands.find(call.data[ATTR_TASK])
+    result = await coordinator.commands.start(task.name)
     response = _names(task) | {"result": result.value}
     if task.enabled is False and result is StartResult.STARTED:
         response["warning"] = DISABLED_ON_SERVER
@@ -84,11 +83,10 @@ async def _start_task(call: ServiceCall) -> ServiceResponse:
 
 async def _run_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    task = coordinator.find_task(call.data[ATTR_TASK])
-    ended = await coordinator.async_run_task(task.name, call.data[ATTR_TIMEOUT])
+    task = coordinator.commands.find(call.data[ATTR_TASK])
+    ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT])
     told = ended.as_dict() if ended else _names(task)
-    outcome = told.pop("outcome", TIMEOUT)
-    response = {"result": NOT_SEEN if outcome == Outcome.END_NOT_SEEN else outcome} | told
+    response = {"result": told.pop("outcome", TIMEOUT)} | told
     if task.enabled is False:
         response["warning"] = DISABLED_ON_SERVER
     return response
@@ -96,14 +94,14 @@ async def _run_task(call: ServiceCall) -> ServiceResponse:
 
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    task = coordinator.find_task(call.data[ATTR_TASK])
-    result = await coordinator.async_stop_task(task.name)
+    task = coordinator.commands.find(call.data[ATTR_TASK])
+    result = await coordinator.commands.stop(task.name)
     return _names(task) | {"result": result.value}
 
 
 async def _get_tasks(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    coordinator.require_reachable()
+    coordinator.outages.require_reachable()
     snapshot = coordinator.data
     return {
         "maintenance": snapshot.maintenance,

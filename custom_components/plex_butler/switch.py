@@ -56,9 +56,9 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Start the task."""
-        await self.coordinator.async_start_task(self._task_name)
+        await self.coordinator.commands.start(self._task_name)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Stop the task."""
-        await self.coordinator.async_stop_task(self._task_name)
+        await self.coordinator.commands.stop(self._task_name)

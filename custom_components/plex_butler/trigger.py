@@ -17,8 +17,8 @@ from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 from .const import ATTR_OUTCOME, ATTR_TASK
-from .coordinator import SIGNAL_NEWS
-from .runs.models import EndedRun, Maintenance, News, Outcome, Run
+from .run_events import SIGNAL_EVENT, ButlerEvent, Maintenance
+from .runs.models import EndedRun, Outcome, Run
 from .runs.tasks import is_among
 
 _SERVER: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
@@ -34,10 +34,10 @@ def _schema(options: dict[vol.Marker, Any]) -> vol.Schema:
     return vol.Schema({vol.Required(CONF_OPTIONS, default={}): options})
 
 
-class NewsTrigger(Trigger):
-    """Fires for some of the news of one server, or of all of them.
+class ButlerTrigger(Trigger):
+    """Fires for some of the events of one server, or of all servers.
 
-    News are told while an entry is loaded; an automation that is set up earlier misses none.
+    Events are sent while a config entry is loaded; an automation may be set up earlier.
     """
 
     schema: ClassVar[vol.Schema] = _schema(_SERVER)
@@ -55,8 +55,8 @@ class NewsTrigger(Trigger):
         return validated
 
     @abstractmethod
-    def fires_for(self, news: News) -> bool:
-        """Tell whether some news are those that are waited for."""
+    def fires_for(self, event: ButlerEvent) -> bool:
+        """Return whether the trigger fires for an event."""
 
     @override
     async def async_attach_runner(
@@ -68,60 +68,60 @@ class NewsTrigger(Trigger):
         wanted = self._options.get(ATTR_CONFIG_ENTRY_ID)
 
         @callback
-        def take_news(entry_id: str, news: News) -> None:
-            if wanted in (None, entry_id) and self.fires_for(news):
+        def handle_event(entry_id: str, event: ButlerEvent) -> None:
+            if wanted in (None, entry_id) and self.fires_for(event):
                 entry = self._hass.config_entries.async_get_known_entry(entry_id)
                 told = {ATTR_CONFIG_ENTRY_ID: entry_id, "server": entry.title}
-                if isinstance(news, Maintenance):
-                    run_action(told, f"{news.value.replace('_', ' ')} on {entry.title}")
+                if isinstance(event, Maintenance):
+                    run_action(told, f"{event.value.replace('_', ' ')} on {entry.title}")
                     return
-                how = news.outcome if isinstance(news, EndedRun) else "started"
-                described = told | news.as_dict()
+                how = event.outcome if isinstance(event, EndedRun) else "started"
+                described = told | event.as_dict()
                 run_action(described, f"{described[ATTR_TASK]} {how} on {entry.title}")
 
-        return async_dispatcher_connect(self._hass, SIGNAL_NEWS, take_news)
+        return async_dispatcher_connect(self._hass, SIGNAL_EVENT, handle_event)
 
 
-class TaskStartedTrigger(NewsTrigger):
+class TaskStartedTrigger(ButlerTrigger):
     """Fires when a task was seen, or assumed, to start."""
 
     schema = _schema(_TASKS)
 
     @override
-    def fires_for(self, news: News) -> bool:
+    def fires_for(self, event: ButlerEvent) -> bool:
         wanted = self._options[ATTR_TASK]
-        return isinstance(news, Run) and (not wanted or is_among(news.task, wanted))
+        return isinstance(event, Run) and (not wanted or is_among(event.task, wanted))
 
 
-class TaskEndedTrigger(NewsTrigger):
+class TaskEndedTrigger(ButlerTrigger):
     """Fires when a run is over, however that is known."""
 
     schema = _schema(_OUTCOMES)
 
     @override
-    def fires_for(self, news: News) -> bool:
+    def fires_for(self, event: ButlerEvent) -> bool:
         wanted, outcomes = self._options[ATTR_TASK], self._options[ATTR_OUTCOME]
         return (
-            isinstance(news, EndedRun)
-            and (not wanted or is_among(news.task, wanted))
-            and (not outcomes or news.outcome in outcomes)
+            isinstance(event, EndedRun)
+            and (not wanted or is_among(event.task, wanted))
+            and (not outcomes or event.outcome in outcomes)
         )
 
 
-class MaintenanceStartedTrigger(NewsTrigger):
+class MaintenanceStartedTrigger(ButlerTrigger):
     """Fires when Butler goes to work, with whatever."""
 
     @override
-    def fires_for(self, news: News) -> bool:
-        return news is Maintenance.STARTED
+    def fires_for(self, event: ButlerEvent) -> bool:
+        return event is Maintenance.STARTED
 
 
-class MaintenanceOverTrigger(NewsTrigger):
+class MaintenanceOverTrigger(ButlerTrigger):
     """Fires when Butler rests again."""
 
     @override
-    def fires_for(self, news: News) -> bool:
-        return news is Maintenance.OVER
+    def fires_for(self, event: ButlerEvent) -> bool:
+        return event is Maintenance.OVER
 
 
 TRIGGERS: dict[str, type[Trigger]] = {

@@ -14,8 +14,9 @@ import pytest
 from custom_components.plex_butler.butler.stream import (
     FIRST_DELAY,
     LONGEST_DELAY,
+    REFUSED_DELAY,
     SETTLED,
-    Push,
+    StreamRunner,
     delay_after,
 )
 from custom_components.plex_butler.plex import (
@@ -50,7 +51,7 @@ class Recorder:
         """Write down that it is open."""
         self.heard.append(OPENED)
 
-    def stream_told(self, changes: tuple[Notification, ...]) -> None:
+    def stream_changed(self, changes: tuple[Notification, ...]) -> None:
         """Write down the changes, apart from the rest."""
         self.changes += changes
 
@@ -106,15 +107,16 @@ async def living(
     delay: Callable[[int], float] | None = None,
     *,
     wanted: bool = True,
-) -> AsyncGenerator[Push]:
+) -> AsyncGenerator[StreamRunner]:
     """Let a stream live; in the end it is cancelled, and has to leave nothing."""
     tasks = asyncio.all_tasks()
     async with client_for(server.url) as client:
-        push = Push(client, listener, delay=delay)
-        push.want(wanted)
-        life = asyncio.create_task(push.live())
+        runner = StreamRunner(client, listener, delay=delay)
+        if wanted:
+            runner.resume()
+        life = asyncio.create_task(runner.run())
         try:
-            yield push
+            yield runner
             assert not life.done()
         finally:
             life.cancel()
@@ -130,12 +132,12 @@ async def living(
 async def test_nothing_is_sent_until_it_is_wanted(
     server: SimulatedPlex, listener: Recorder
 ) -> None:
-    async with living(server, listener, Delays(), wanted=False) as push:
+    async with living(server, listener, Delays(), wanted=False) as runner:
         await settled()
         assert server.requests == []
         assert listener.heard == []
 
-        push.want(True)
+        runner.resume()
         await until(lambda: listener.heard)
         assert listener.heard == [OPENED]
         assert [request.path for request in server.requests] == ["/identity", STREAM]
@@ -176,8 +178,6 @@ async def test_a_stream_that_ends_is_opened_again(
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        ("no_websocket", NotPlexError),
-        ("unauthorized", UnauthorizedError),
         ("maintenance", StartingUpError),
         ("other_machine_identifier", OtherServerError),
         ("empty_reply", CannotConnectError),
@@ -201,6 +201,51 @@ async def test_a_stream_that_cannot_be_opened_is_tried_again(
     assert delays.asked == list(range(1, len(listener.heard)))
 
 
+@pytest.mark.parametrize(
+    ("fault", "kind"), [("no_websocket", NotPlexError), ("unauthorized", UnauthorizedError)]
+)
+async def test_a_stream_that_is_refused_is_tried_again_after_an_hour(
+    server: SimulatedPlex,
+    listener: Recorder,
+    freezer: FrozenDateTimeFactory,
+    fault: str,
+    kind: type[PlexError],
+) -> None:
+    setattr(server.faults, fault, True)
+    delays = Delays()
+    async with living(server, listener, delays):
+        for refusals in range(1, 4):
+            await until(lambda: len(listener.heard) == refusals)  # noqa: B023 - at once
+            freezer.tick(timedelta(seconds=REFUSED_DELAY - 1))
+            await settled()
+            assert listener.heard == [kind] * refusals
+            freezer.tick(timedelta(seconds=1.1))
+        await until(lambda: len(listener.heard) == 4)
+        setattr(server.faults, fault, False)
+        freezer.tick(timedelta(seconds=REFUSED_DELAY + 0.1))
+        await until(lambda: listener.heard[-1] == OPENED)
+
+    assert delays.asked == []
+
+
+async def test_a_stream_that_was_refused_is_tried_again_once_the_server_has_come_back(
+    server: SimulatedPlex, listener: Recorder
+) -> None:
+    server.faults.no_websocket = True
+    async with living(server, listener) as runner:
+        await until(lambda: listener.heard)
+        server.requests.clear()
+        runner.resume()
+        await settled()
+        assert server.requests == []
+        server.faults.no_websocket = False
+        runner.pause()
+        await settled()
+        assert server.requests == []
+        runner.resume()
+        await until(lambda: listener.heard == [NotPlexError, OPENED])
+
+
 async def test_a_server_that_goes_and_comes_back(server: SimulatedPlex, listener: Recorder) -> None:
     async with living(server, listener, Delays()):
         await until(lambda: listener.heard)
@@ -218,9 +263,9 @@ async def test_a_server_that_goes_and_comes_back(server: SimulatedPlex, listener
 async def test_an_open_stream_stays_whether_it_is_wanted_or_not(
     server: SimulatedPlex, listener: Recorder
 ) -> None:
-    async with living(server, listener, Delays()) as push:
+    async with living(server, listener, Delays()) as runner:
         await until(lambda: listener.heard)
-        push.want(False)
+        runner.pause()
         server.users.dvr_noise()
         await until(lambda: len(listener.changes) == 2)
         assert listener.heard == [OPENED]
@@ -230,9 +275,9 @@ async def test_a_server_that_is_away_is_left_alone(
     server: SimulatedPlex, listener: Recorder
 ) -> None:
     delays = Delays()
-    async with living(server, listener, delays) as push:
+    async with living(server, listener, delays) as runner:
         await until(lambda: listener.heard)
-        push.want(False)
+        runner.pause()
         await server.notifications.hang_up()
         await until(lambda: delays.asked)
         server.requests.clear()
@@ -240,7 +285,7 @@ async def test_a_server_that_is_away_is_left_alone(
         assert listener.heard == [OPENED, CLOSED]
         assert server.requests == []
 
-        push.want(True)
+        runner.resume()
         await until(lambda: len(listener.heard) == 3)
         assert listener.heard[-1] == OPENED
 
@@ -248,20 +293,20 @@ async def test_a_server_that_is_away_is_left_alone(
 async def test_the_delay_is_waited_whether_it_is_wanted_or_not(
     server: SimulatedPlex, listener: Recorder, freezer: FrozenDateTimeFactory
 ) -> None:
-    server.faults.no_websocket = True
-    async with living(server, listener, Delays(10)) as push:
+    server.faults.maintenance = True
+    async with living(server, listener, Delays(10)) as runner:
         await until(lambda: listener.heard)
         server.requests.clear()
-        push.want(False)
-        push.want(True)
+        runner.pause()
+        runner.resume()
         freezer.tick(timedelta(seconds=9.9))
         await settled()
         assert server.requests == []
-        push.want(False)
+        runner.pause()
         freezer.tick(timedelta(seconds=0.2))
         await settled()
         assert server.requests == []
-        push.want(True)
+        runner.resume()
         await until(lambda: server.requests)
 
 
@@ -283,12 +328,12 @@ async def test_a_stream_that_has_lived_starts_the_count_anew(
         await settled()
         await server.notifications.hang_up()
 
-    server.faults.no_websocket = True
+    server.faults.maintenance = True
     async with living(server, listener, delays):
         await failed(1)
         await failed(2)
         await until(lambda: len(delays.asked) == 3)
-        server.faults.no_websocket = False
+        server.faults.maintenance = False
         freezer.tick(timedelta(seconds=10.1))
         await lived(SETTLED - 0.1)
         await failed(4)
@@ -304,10 +349,10 @@ async def test_a_stream_that_has_lived_starts_the_count_anew(
 async def test_without_anything_said_the_delays_grow(
     server: SimulatedPlex, listener: Recorder, freezer: FrozenDateTimeFactory
 ) -> None:
-    server.faults.no_websocket = True
+    server.faults.maintenance = True
     async with living(server, listener):
         for longest in (5, 10, 20, 40, 80, 160, 300, 300):
-            await until(lambda: STREAM in [request.path for request in server.requests])
+            await until(lambda: server.requests)
             await settled()
             server.requests.clear()
             freezer.tick(timedelta(seconds=longest / 2 - 0.1))

@@ -275,7 +275,7 @@ async def test_quick_backup_is_given_the_minutes_that_the_user_chose(
     await house.passes(5 * 60)
     assert results(then) == []
     await house.passes(60)
-    assert results(then) == ["not_seen"]
+    assert results(then) == ["end_not_seen"]
     assert results(otherwise) == []
     assert commands(server) == ["POST /butler/BackupDatabase"]
 

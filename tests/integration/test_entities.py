@@ -153,7 +153,7 @@ async def test_work_of_the_nightly_schedule_is_seen(house: House, server: Simula
 async def test_schedule_of_a_task_is_an_attribute(house: House, server: SimulatedPlex) -> None:
     assert house.state(server, SWITCH, BACKUP).attributes["schedule_enabled"] is True
     server.faults.missing_enabled = True
-    await house.passes(300, step=30)
+    await house.passes(3600, step=300)
     assert house.state(server, SWITCH, BACKUP).attributes["schedule_enabled"] is None
 
 

@@ -165,8 +165,8 @@ async def test_diagnostics_hold_what_helps_and_nothing_private(
         "ButlerTaskGenerateIntroMarkers": "stopped",
         "RefreshLibraries": "stopped",
     }
-    observations = diagnostics["observations"]
-    assert observations["answers"] == {
+    statistics = diagnostics["statistics"]
+    assert statistics["answers"] == {
         "start_task: started": 2,
         "start_task: already_running": 1,
         "start_task: started (disabled task)": 1,
@@ -174,11 +174,11 @@ async def test_diagnostics_hold_what_helps_and_nothing_private(
         "start_all: accepted": 1,
         "stop_all: accepted": 1,
     }
-    assert observations["failures"] == {"cannot_connect": 1}
-    assert observations["tells_activities"] is True
-    assert observations["butler_row"]["seen"] is True
-    assert observations["butler_row"]["uuids_seen"] == 1
-    assert observations["activities_by_type"]["library.update.section"] >= 1
+    assert statistics["failures"] == {"cannot_connect": 1}
+    assert statistics["lists_activities"] is True
+    assert statistics["butler_row"]["seen"] is True
+    assert statistics["butler_row"]["uuids_seen"] == 1
+    assert statistics["activities_by_type"]["library.update.section"] >= 1
 
 
 async def test_diagnostics_of_a_server_that_was_never_reached(

@@ -202,7 +202,7 @@ async def test_file_is_written_when_something_began_or_ended_and_not_at_each_pol
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await house.settled()
-    seen = dt_util.parse_datetime(hass_storage[key]["data"]["runs"][NAME]["item_seen"])
+    seen = dt_util.parse_datetime(hass_storage[key]["data"]["runs"][NAME]["activity_seen"])
     assert seen
     assert dt_util.utcnow() - seen <= timedelta(seconds=5)
 

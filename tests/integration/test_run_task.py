@@ -91,7 +91,7 @@ async def test_instant_task_that_no_poll_sees(house: House, server: SimulatedPle
     assert not waiting.done()
     await house.passes(6)
     assert await response(waiting) == {
-        "result": "not_seen",
+        "result": "end_not_seen",
         "task": "backup_database",
         "name": BACKUP,
         "started": began,
@@ -129,7 +129,7 @@ async def test_run_that_only_the_server_knows_of_is_joined(
     assert not waiting.done()
     await house.passes(15)
     answer = await response(waiting)
-    assert (answer["result"], answer["started"], answer["duration"]) == ("not_seen", None, None)
+    assert (answer["result"], answer["started"], answer["duration"]) == ("end_not_seen", None, None)
 
 
 @pytest.mark.usefixtures("loaded")
@@ -334,7 +334,7 @@ async def test_server_that_goes_away_is_not_waited_for(house: House, server: Sim
     assert not waiting.done()
     await house.passes(31)
     assert await response(waiting) == {
-        "result": "not_seen",
+        "result": "end_not_seen",
         "task": "generate_intro_markers",
         "name": INTROS,
         "started": began,
@@ -354,8 +354,9 @@ async def test_task_that_an_update_of_the_server_drops_is_not_waited_for(
     await house.passes(270, step=30)
     assert not waiting.done()
     del server.butler.tasks[INTROS]
+    await server.notifications.hang_up()
     await house.passes(60, step=30)
-    assert (await response(waiting))["result"] == "not_seen"
+    assert (await response(waiting))["result"] == "end_not_seen"
 
 
 async def refusal(house: House, task: str = THUMBS) -> str | None:
@@ -432,7 +433,7 @@ async def test_freeze_alone_shows_no_end(house: House, server: SimulatedPlex) ->
     await house.passes(600, step=30)
     assert house.state(server, "binary_sensor", "server").attributes["busy"] is False
     answer = await response(waiting)
-    assert (answer["result"], answer["duration"]) == ("not_seen", None)
+    assert (answer["result"], answer["duration"]) == ("end_not_seen", None)
 
 
 async def test_run_that_was_believed_in_before_is_not_ours(
@@ -462,9 +463,9 @@ async def test_second_start_that_is_accepted_says_that_the_first_run_is_over(
     await house.passes(10)
     second = await begun(house, server, BACKUP)
     assert starts(server) == [(f"/butler/{BACKUP}", 200)] * 2
-    assert (await response(first))["result"] == "not_seen"
+    assert (await response(first))["result"] == "end_not_seen"
     assert not second.done()
     began = dt_util.utcnow().isoformat()
     await house.passes(35)
     answer = await response(second)
-    assert (answer["result"], answer["started"]) == ("not_seen", began)
+    assert (answer["result"], answer["started"]) == ("end_not_seen", began)

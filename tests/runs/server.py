@@ -1,12 +1,13 @@
 """A server as the tracking of runs sees it: what it lists, and when."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from custom_components.plex_butler.plex import Activity
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome
-from custom_components.plex_butler.runs.tracker import Runs
+from custom_components.plex_butler.runs.tracker import RunTracker, SentStart
 
 INTRO_ITEM: Final = "media.generate.intros"
 LOUDNESS_ITEM: Final = "media.generate.loudness"
@@ -19,9 +20,9 @@ INDETERMINATE: Final = Activity("row", "butler", -1)
 NIGHT: Final = datetime(2026, 11, 24, 2, tzinfo=UTC)
 
 
-def take_ended(runs: Runs) -> list[EndedRun]:
+def take_ended(runs: RunTracker) -> list[EndedRun]:
     """Take the news, and return those of runs that are over."""
-    return [news for news in runs.take_news() if isinstance(news, EndedRun)]
+    return [news for news in runs.take_events() if isinstance(news, EndedRun)]
 
 
 def item(type_: str, uuid: str = "1") -> Activity:
@@ -34,8 +35,9 @@ class Server:
 
     def __init__(self, *, row_proven: bool = False, first: Iterable[Activity] = (IDLE,)) -> None:
         """Begin at night with what the first poll shows."""
-        self.runs = Runs()
+        self.runs = RunTracker()
         self.now = NIGHT
+        self._sent: dict[str, tuple[ExitStack, SentStart]] = {}
         if row_proven:
             self.poll(BUSY)
         self.runs.polled(first, self.now)
@@ -48,6 +50,45 @@ class Server:
         """Poll the same again and again for some time."""
         for _ in range(int(seconds // every)):
             self.poll(*activities, after=every)
+
+    def send(self, task: str, now: datetime | None = None) -> None:
+        """Send a start, which waits for its answer."""
+        waiting = ExitStack()
+        sent = waiting.enter_context(self.runs.start_sent(task, now or self.now))
+        self._sent[task] = waiting, sent
+
+    def accept(self, task: str, now: datetime | None = None) -> None:
+        """Accept the start that waits, or one that is sent now."""
+        waiting, sent = self._waiting(task, now)
+        sent.accepted(now or self.now)
+        waiting.close()
+
+    def answer_already_running(self, task: str, now: datetime | None = None) -> None:
+        """Answer a start that the task was running already."""
+        waiting, sent = self._waiting(task, now)
+        sent.already_running(now or self.now)
+        waiting.close()
+
+    def leave_unanswered(self, task: str, now: datetime | None = None) -> None:
+        """Leave a start without an answer."""
+        waiting, _ = self._waiting(task, now)
+        waiting.close()
+
+    def refuse(self, task: str) -> None:
+        """Refuse the start that waits."""
+        waiting, sent = self._waiting(task, None)
+        sent.refused()
+        waiting.close()
+
+    def _waiting(self, task: str, now: datetime | None) -> tuple[ExitStack, SentStart]:
+        if task not in self._sent:
+            self.send(task, now)
+        return self._sent.pop(task)
+
+    def freeze(self, now: datetime) -> bool:
+        """Answer nothing any more; return whether that is Butler's work."""
+        self.runs.frozen(now)
+        return self.runs.maintenance
 
     @property
     def running(self) -> dict[str, KnownBy]:

@@ -6,8 +6,8 @@ import pytest
 
 from custom_components.plex_butler.plex import Activity, ActivityChanged
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
-from custom_components.plex_butler.runs.tracked_run import GAP_NO_ROW, GRACE, ROW_EXPLAINED
-from custom_components.plex_butler.runs.tracker import Runs
+from custom_components.plex_butler.runs.rules import GAP_NO_ROW, GRACE, ROW_EXPLAINED
+from custom_components.plex_butler.runs.tracker import RunTracker
 from tests.runs.server import (
     BUSY,
     IDLE,
@@ -29,20 +29,17 @@ class Telling(Server):
         self.now += timedelta(seconds=after)
         return self.runs.changed(ActivityChanged(activity, ended), self.now)
 
-    def send(self, task: str) -> None:
-        self.runs.sending_start(task, self.now)
-
     def news(self) -> list[str | Outcome]:
         return [
             news.outcome if isinstance(news, EndedRun) else f"{news.task} {news.known_by}"
-            for news in self.runs.take_news()
+            for news in self.runs.take_events()
         ]
 
 
 @pytest.mark.parametrize("row_proven", [False, True])
 def test_item_of_our_own_run_is_observed_as_soon_as_it_is_told(*, row_proven: bool) -> None:
     server = Telling(row_proven=row_proven)
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     assert server.frame(item(INTRO_ITEM)) is not row_proven or server.running
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
@@ -126,7 +123,7 @@ def test_row_that_lost_its_progress_is_as_busy_as_before_but_not_after_a_loss() 
     server.poll(Activity("other row", "butler", None))
     assert server.runs.maintenance
     server.poll(BUSY)
-    server.runs.lost()
+    server.runs.server_gone()
     server.poll(Activity("row", "butler", None))
     assert not server.runs.maintenance
 
@@ -160,7 +157,7 @@ def test_end_of_an_item_that_was_never_listed_is_no_news() -> None:
 def test_updates_of_a_listed_item_keep_its_run() -> None:
     server = Telling(first=())
     server.polls(120)
-    server.runs.take_news()
+    server.runs.take_events()
     server.frame(item(INTRO_ITEM))
     began = server.now
     server.poll(after=1)
@@ -189,11 +186,11 @@ def test_instant_task_that_frames_show_has_ended_before_the_answer_to_its_start(
     server.frame(BUSY, after=0.1)
     assert not server.running
     server.frame(IDLE, after=0.1)
-    assert not server.runs.take_news()
+    assert not server.runs.take_events()
     server.now += seconds(0.1)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     assert not server.running
-    news = server.runs.take_news()
+    news = server.runs.take_events()
     assert news[0] == Run(BACKUP, NIGHT, KnownBy.ASSUMED, ours=True)
     assert news[1] == EndedRun(
         BACKUP,
@@ -209,7 +206,7 @@ def test_instant_task_that_frames_show_has_ended_before_the_answer_to_its_start(
 def test_instant_task_that_frames_show_ends_as_seen() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.frame(BUSY, after=1)
     server.frame(IDLE, after=3)
     ended = server.ended()
@@ -219,7 +216,7 @@ def test_instant_task_that_frames_show_ends_as_seen() -> None:
 def test_row_turned_busy_for_what_the_next_frame_tells() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.frame(BUSY, after=1)
     server.frame(item(INTRO_ITEM), after=ROW_EXPLAINED.total_seconds() - 0.1)
     server.polls(30, BUSY, item(INTRO_ITEM))
@@ -229,7 +226,7 @@ def test_row_turned_busy_for_what_the_next_frame_tells() -> None:
 def test_row_that_is_explained_later_was_busy_for_us_until_then() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.frame(BUSY, after=1)
     server.frame(item(INTRO_ITEM), after=ROW_EXPLAINED.total_seconds())
     server.polls(60, BUSY, item(INTRO_ITEM))
@@ -239,7 +236,7 @@ def test_row_that_is_explained_later_was_busy_for_us_until_then() -> None:
 def test_row_alone_confirms_no_unanswered_start_before_a_poll_does() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.leave_unanswered(BACKUP, server.now)
     server.frame(BUSY, after=1)
     assert not server.running
     server.poll(BUSY)
@@ -250,28 +247,28 @@ def test_start_that_is_refused_leaves_nothing() -> None:
     server = Telling()
     server.send(BACKUP)
     unsettled = server.runs.unsettled
-    server.runs.start_refused(BACKUP)
+    server.refuse(BACKUP)
     assert (unsettled, server.runs.unsettled) == (True, False)
     assert server.news() == []
 
 
 def test_refused_start_takes_nothing_from_a_run_that_goes_on() -> None:
     server = Telling()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.send(BACKUP)
-    server.runs.start_refused(BACKUP)
+    server.refuse(BACKUP)
     assert BACKUP in server.running
 
 
 def test_start_that_is_sent_while_a_run_goes_on_counts_from_when_it_was_sent() -> None:
     server = Telling(first=())
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.frame(item(INTRO_ITEM))
     server.frame(item(INTRO_ITEM), ended=True, after=60)
     server.send(INTROS)
     sent = server.now
     server.now += seconds(1)
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     assert server.news() == [f"{INTROS} observed", Outcome.FINISHED, f"{INTROS} assumed"]
     assert server.runs.running[INTROS].started == sent
 
@@ -280,7 +277,7 @@ def test_answer_that_it_was_running_says_nothing_of_the_start() -> None:
     server = Telling(first=(item(INTRO_ITEM),))
     server.runs.tasks_listed([BACKUP, INTROS])
     server.send(BACKUP)
-    server.runs.already_running(BACKUP, server.now)
+    server.answer_already_running(BACKUP, server.now)
     assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED, ours=True)
     assert server.news() == []
     assert server.runs.unsettled
@@ -296,7 +293,7 @@ def test_run_whose_start_was_not_seen_is_no_news_but_its_end_is() -> None:
 
 def test_run_is_told_once_it_is_observed_or_assumed_and_not_again() -> None:
     server = Telling()
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     assert server.news() == [f"{INTROS} assumed"]
     server.frame(item(INTRO_ITEM))
     assert server.news() == []
@@ -305,8 +302,8 @@ def test_run_is_told_once_it_is_observed_or_assumed_and_not_again() -> None:
 def test_loss_of_the_server_in_the_middle_of_a_start() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.lost()
-    server.runs.started(BACKUP, server.now)
+    server.runs.server_gone()
+    server.accept(BACKUP, server.now)
     assert BACKUP in server.running
 
 
@@ -315,7 +312,7 @@ def test_poll_during_a_start_that_is_refused_announces_nothing() -> None:
     server.send(BACKUP)
     server.poll(BUSY)
     server.poll(BUSY)
-    server.runs.start_refused(BACKUP)
+    server.refuse(BACKUP)
     assert server.news() == []
     assert not server.running
 
@@ -324,8 +321,8 @@ def test_unanswered_start_counts_for_nothing_after_its_grace() -> None:
     for told in (False, True):
         server = Telling(row_proven=True)
         server.send(INTROS)
-        server.runs.start_unconfirmed(INTROS, server.now)
-        server.runs.out_of_sight()
+        server.leave_unanswered(INTROS, server.now)
+        server.runs.poll_failed()
         server.now += GRACE
         if told:
             server.frame(item(INTRO_ITEM))
@@ -336,7 +333,7 @@ def test_unanswered_start_counts_for_nothing_after_its_grace() -> None:
 def test_row_that_an_item_explains_confirms_no_unanswered_start() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.leave_unanswered(BACKUP, server.now)
     server.poll(BUSY)
     assert BACKUP not in server.running
     server.poll(BUSY, item(INTRO_ITEM), after=4)
@@ -348,8 +345,8 @@ def test_nothing_ends_by_what_is_seen_while_its_stop_is_under_way() -> None:
     server = Telling()
     server.frame(BUSY)
     server.frame(item(INTRO_ITEM))
-    server.runs.take_news()
-    with server.runs.holding([INTROS]):
+    server.runs.take_events()
+    with server.runs.stop_sent([INTROS]):
         server.frame(item(INTRO_ITEM), ended=True, after=1)
         server.frame(IDLE)
         assert INTROS in server.running
@@ -363,7 +360,7 @@ def test_nothing_ends_by_what_is_seen_while_its_stop_is_under_way() -> None:
 def test_row_that_turned_idle_while_nobody_looked_is_no_end_that_was_seen() -> None:
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.out_of_sight()
+    server.runs.poll_failed()
     server.poll(IDLE)
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
 
@@ -371,7 +368,7 @@ def test_row_that_turned_idle_while_nobody_looked_is_no_end_that_was_seen() -> N
 def test_evidence_after_a_failed_poll_makes_good_for_it() -> None:
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.out_of_sight()
+    server.runs.poll_failed()
     server.poll(BUSY, item(INTRO_ITEM))
     server.poll(IDLE)
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
@@ -379,9 +376,9 @@ def test_evidence_after_a_failed_poll_makes_good_for_it() -> None:
 
 def test_row_evidence_after_a_failed_poll_makes_good_for_it() -> None:
     server = Telling()
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.poll(BUSY)
-    server.runs.out_of_sight()
+    server.runs.poll_failed()
     server.poll(BUSY)
     server.poll(IDLE)
     assert server.outcomes() == [(OPTIMIZE, Outcome.FINISHED)]
@@ -390,7 +387,7 @@ def test_row_evidence_after_a_failed_poll_makes_good_for_it() -> None:
 def test_servers_word_after_a_failed_poll_is_no_end_that_was_seen() -> None:
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.out_of_sight()
+    server.runs.poll_failed()
     server.runs.was_not_running(INTROS)
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
 
@@ -398,11 +395,11 @@ def test_servers_word_after_a_failed_poll_is_no_end_that_was_seen() -> None:
 def restarted(server: Server, *, row_proven: bool | None = None) -> Telling:
     """Return what Home Assistant knows of the server after a restart, before the first poll."""
     before = server.runs
-    after = Telling.__new__(Telling)
-    after.runs = Runs()
+    after = Telling()
+    after.runs = RunTracker()
     after.now = server.now
-    after.runs.recall(
-        before.remembered, row_proven=before.row_proven if row_proven is None else row_proven
+    after.runs.restore(
+        before.to_store(), row_proven=before.row_proven if row_proven is None else row_proven
     )
     return after
 
@@ -453,7 +450,7 @@ def test_long_restart_ends_a_run_at_the_first_poll() -> None:
 @pytest.mark.parametrize(("after", "running"), [(29, True), (30, False)])
 def test_grace_goes_on_over_a_restart(after: float, *, running: bool) -> None:
     server = Telling(first=())
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server = restarted(server)
     server.poll(after=after)
     assert (BACKUP in server.running) is running
@@ -462,13 +459,13 @@ def test_grace_goes_on_over_a_restart(after: float, *, running: bool) -> None:
 
 def test_unconfirmed_start_is_not_remembered() -> None:
     server = Telling()
-    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.leave_unanswered(BACKUP, server.now)
     assert not restarted(server).runs.unsettled
 
 
 def test_items_from_before_our_start_stay_others_over_a_restart() -> None:
     server = Telling(first=(item(INTRO_ITEM),))
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server = restarted(server)
     server.polls(GRACE.total_seconds(), item(INTRO_ITEM))
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
@@ -485,7 +482,7 @@ def test_row_that_was_proven_stays_so_over_a_restart() -> None:
 
 def test_row_that_was_explained_before_a_restart_is_so_after_it() -> None:
     server = Telling()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.poll(BUSY, item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
     assert server.running.keys() == {BACKUP, INTROS, LOUDNESS}
     server = restarted(server)
@@ -495,7 +492,7 @@ def test_row_that_was_explained_before_a_restart_is_so_after_it() -> None:
 
 def test_optimization_goes_on_over_a_restart_by_its_row() -> None:
     server = Telling()
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.poll(BUSY)
     server = restarted(server)
     server.polls(600, BUSY)
@@ -506,7 +503,7 @@ def test_optimization_goes_on_over_a_restart_by_its_row() -> None:
 
 def test_update_of_the_server_ends_every_run_without_an_end() -> None:
     server = Telling()
-    server.runs.started(SCAN, server.now)
+    server.accept(SCAN, server.now)
     server.poll(BUSY, item(SCAN_ITEM))
     server.runs.server_updated()
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]

@@ -1,5 +1,6 @@
 """What must hold whatever happens: commands, frames, polls, losses, freezes, restarts at random."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -7,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from custom_components.plex_butler.plex import Activity, ActivityChanged
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
-from custom_components.plex_butler.runs.tracked_run import GRACE_ALREADY_RUNNING
-from custom_components.plex_butler.runs.tracker import Runs
+from custom_components.plex_butler.runs.rules import GRACE_ALREADY_RUNNING
+from custom_components.plex_butler.runs.tracker import RunTracker, SentStart
 from tests.runs.server import INTRO_ITEM, LOUDNESS_ITEM, NIGHT, SCAN_ITEM
 from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
 
@@ -23,14 +24,14 @@ class Laws(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.runs = Runs()
+        self.runs = RunTracker()
         self.now = NIGHT
         # What the server really lists: by uuid the type, and the row's progress.
         self.items: dict[str, str] = {}
         self.row: int | None = None
         # What was done and shown so far.
         self.commanded: set[str] = set()
-        self.sending: set[str] = set()
+        self.sending: dict[str, tuple[ExitStack, SentStart]] = {}
         self.last_evidence = NIGHT
         self.believed: dict[str, Run] = {}
         self.uuids = 0
@@ -70,10 +71,10 @@ class Laws(RuleBasedStateMachine):
     def item_is_told_again(self, data: st.DataObject) -> None:
         uuid = data.draw(st.sampled_from(sorted(self.items)))
         self.tell(Activity(uuid, self.items[uuid], 50), told=True)
-        running, _ = self.runs.running, self.take_news()
+        running, _ = self.runs.running, self.take_events()
         self.tell(Activity(uuid, self.items[uuid], 51), told=True)
         assert self.runs.running == running
-        assert not self.take_news()
+        assert not self.take_events()
 
     @rule(progress=st.sampled_from([None, -1, 0, 60, 100]), told=st.booleans())
     def row_changes(self, progress: int | None, *, told: bool) -> None:
@@ -100,27 +101,31 @@ class Laws(RuleBasedStateMachine):
     def start_is_sent(self, task: str) -> None:
         if task not in self.sending:
             before = self.runs.running
-            self.runs.sending_start(task, self.now)
+            waiting = ExitStack()
+            sent = waiting.enter_context(self.runs.start_sent(task, self.now))
+            self.sending[task] = waiting, sent
             self.commanded.add(task)
-            self.sending.add(task)
             assert self.runs.running == before
 
     @precondition(lambda self: self.sending)
     @rule(
         data=st.data(),
-        answer=st.sampled_from(["started", "already_running", "start_unconfirmed", "refused"]),
+        answer=st.sampled_from(["accepted", "already_running", "none", "refused"]),
     )
     def start_is_answered(self, data: st.DataObject, answer: str) -> None:
         task = data.draw(st.sampled_from(sorted(self.sending)))
-        self.sending.discard(task)
+        waiting, sent = self.sending.pop(task)
         if answer == "refused":
-            self.runs.start_refused(task)
+            sent.refused()
+            waiting.close()
             self.believed.pop(task, None)  # a start that is refused has shown nothing of its own
             return
-        getattr(self.runs, answer)(task, self.now)
-        news = self.take_news()
-        if answer != "start_unconfirmed":
-            ended = any(isinstance(told, EndedRun) and told.task == task for told in news)
+        if answer != "none":
+            getattr(sent, answer)(self.now)
+        waiting.close()
+        events = self.take_events()
+        if answer != "none":
+            ended = any(isinstance(event, EndedRun) and event.task == task for event in events)
             assert task in self.runs.running or ended
 
     @rule(task=TASKS)
@@ -148,21 +153,22 @@ class Laws(RuleBasedStateMachine):
 
     @rule()
     def poll_fails(self) -> None:
-        self.runs.out_of_sight()
+        self.runs.poll_failed()
 
     @rule()
     def server_is_lost(self) -> None:
-        self.runs.lost()
+        self.runs.server_gone()
         assert not self.runs.running
         assert not self.runs.maintenance
         assert all(
             isinstance(told, Run) or told.outcome is not Outcome.FINISHED
-            for told in self.take_news()
+            for told in self.take_events()
         )
 
     @rule()
     def server_freezes(self) -> None:
-        if self.runs.frozen(self.now):
+        self.runs.frozen(self.now)
+        if self.runs.maintenance:
             assert self.runs.maintenance
             self.last_evidence = self.now
         else:
@@ -170,24 +176,22 @@ class Laws(RuleBasedStateMachine):
 
     @rule()
     def home_assistant_restarts(self) -> None:
-        self.take_news()
+        self.take_events()
         before, remembered, proven = (
             self.runs.running,
-            self.runs.remembered,
+            self.runs.to_store(),
             self.runs.row_proven,
         )
-        self.runs = Runs()
+        self.runs = RunTracker()
         self.sending.clear()
-        self.runs.recall(remembered, row_proven=proven)
+        self.runs.restore(remembered, row_proven=proven)
         assert self.runs.running == before
-        assert not self.take_news()
+        assert not self.take_events()
 
     @rule()
     def quiet_for_a_while(self) -> None:
         """Whatever ran: with nothing to show for it, it ends."""
-        for task in self.sending:
-            self.runs.start_unconfirmed(task, self.now)
-        self.sending.clear()
+        self.answer_nothing()
         self.items.clear()
         self.row = None
         for _ in range(4):
@@ -196,11 +200,16 @@ class Laws(RuleBasedStateMachine):
         assert not self.runs.running
         assert not self.runs.unsettled
 
+    def answer_nothing(self) -> None:
+        for waiting, _ in self.sending.values():
+            waiting.close()
+        self.sending.clear()
+
     # --- the laws
 
-    def take_news(self) -> list[Run | EndedRun]:
+    def take_events(self) -> list[Run | EndedRun]:
         """Take the news; each start has one end, and each end is one of something believed in."""
-        news = list(self.runs.take_news())
+        news = list(self.runs.take_events())
         for told in news:
             if isinstance(told, Run):
                 assert told.task not in self.believed
@@ -235,7 +244,7 @@ class Laws(RuleBasedStateMachine):
 
     @invariant()
     def what_runs_with_a_start_was_told_once(self) -> None:
-        self.take_news()
+        self.take_events()
         running = self.runs.running
         assert self.believed.keys() <= running.keys()
 

@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.plex_butler.plex import Activity
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
-from custom_components.plex_butler.runs.tracker import Runs
+from custom_components.plex_butler.runs.tracker import RunTracker
 from tests.runs.server import (
     BUSY,
     IDLE,
@@ -24,7 +24,7 @@ from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
 
 
 def test_nothing_is_known_before_the_first_poll() -> None:
-    runs = Runs()
+    runs = RunTracker()
     assert not runs.running
     assert not runs.maintenance
     assert not runs.unsettled
@@ -32,14 +32,14 @@ def test_nothing_is_known_before_the_first_poll() -> None:
 
 def test_accepted_start_runs_assumed_since_now() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     assert server.runs.running == {BACKUP: Run(BACKUP, NIGHT, KnownBy.ASSUMED, ours=True)}
     assert server.runs.maintenance
 
 
 def test_start_without_evidence_ends_as_end_not_seen_after_its_grace() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.poll(IDLE, after=29)
     assert server.running == {BACKUP: KnownBy.ASSUMED}
     server.poll(IDLE, after=1)
@@ -51,7 +51,7 @@ def test_start_without_evidence_ends_as_end_not_seen_after_its_grace() -> None:
 
 def test_already_running_is_believed_for_ten_minutes_without_a_start() -> None:
     server = Server()
-    server.runs.already_running(BACKUP, server.now)
+    server.answer_already_running(BACKUP, server.now)
     assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED, ours=True)}
     server.poll(IDLE, after=599)
     assert server.running
@@ -63,23 +63,23 @@ def test_already_running_is_believed_for_ten_minutes_without_a_start() -> None:
 def test_already_running_counts_items_that_were_there_before() -> None:
     server = Server(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
     assert not server.running
-    server.runs.already_running(INTROS, server.now)
+    server.answer_already_running(INTROS, server.now)
     server.poll(IDLE, item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
 def test_already_running_prolongs_our_own_run() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.poll(IDLE, after=20)
-    server.runs.already_running(BACKUP, server.now)
+    server.answer_already_running(BACKUP, server.now)
     server.polls(500, IDLE)
     assert server.runs.running[BACKUP].started == NIGHT
 
 
 def test_servers_word_does_not_outlive_the_items_that_follow() -> None:
     server = Server(first=())
-    server.runs.already_running(INTROS, server.now)
+    server.answer_already_running(INTROS, server.now)
     server.poll(item(INTRO_ITEM))
     server.polls(120)
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
@@ -89,14 +89,14 @@ def test_servers_word_turns_a_likely_run_into_an_observed_one() -> None:
     server = Server(first=())
     server.poll(item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.ASSUMED}
-    server.runs.already_running(INTROS, server.now)
+    server.answer_already_running(INTROS, server.now)
     server.poll(item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
 def test_unconfirmed_start_runs_only_with_evidence() -> None:
     server = Server()
-    server.runs.start_unconfirmed(INTROS, server.now)
+    server.leave_unanswered(INTROS, server.now)
     assert not server.running
     assert not server.runs.maintenance
     assert server.runs.unsettled
@@ -106,7 +106,7 @@ def test_unconfirmed_start_runs_only_with_evidence() -> None:
 
 def test_unconfirmed_start_without_evidence_is_forgotten_silently() -> None:
     server = Server()
-    server.runs.start_unconfirmed(BACKUP, server.now)
+    server.leave_unanswered(BACKUP, server.now)
     server.polls(35, IDLE)
     assert not server.runs.unsettled
     assert server.outcomes() == []
@@ -114,15 +114,15 @@ def test_unconfirmed_start_without_evidence_is_forgotten_silently() -> None:
 
 def test_unconfirmed_start_of_a_running_task_changes_nothing() -> None:
     server = Server()
-    server.runs.started(INTROS, server.now)
-    server.runs.start_unconfirmed(INTROS, server.now + seconds(5))
+    server.accept(INTROS, server.now)
+    server.leave_unanswered(INTROS, server.now + seconds(5))
     assert server.runs.running[INTROS].started == NIGHT
 
 
 def test_unconfirmed_start_is_confirmed_by_the_servers_word() -> None:
     server = Server()
-    server.runs.start_unconfirmed(BACKUP, server.now)
-    server.runs.already_running(BACKUP, server.now)
+    server.leave_unanswered(BACKUP, server.now)
+    server.answer_already_running(BACKUP, server.now)
     assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED, ours=True)}
 
 
@@ -132,14 +132,14 @@ def test_new_item_of_our_own_run_is_observed_whatever_the_row_says(
     row: tuple[Activity, ...], *, row_proven: bool
 ) -> None:
     server = Server(row_proven=row_proven)
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.poll(*row, item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
 def test_item_from_before_our_start_says_nothing_about_it() -> None:
     server = Server(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.polls(30, IDLE, item(INTRO_ITEM))
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
 
@@ -206,7 +206,7 @@ def test_ambiguous_item_starts_no_task() -> None:
 
 def test_ambiguous_item_keeps_our_own_task_running_assumed() -> None:
     server = Server(first=())
-    server.runs.started(SCAN, server.now)
+    server.accept(SCAN, server.now)
     server.polls(600, item(SCAN_ITEM))
     assert server.running == {SCAN: KnownBy.ASSUMED}
     last_seen = server.now
@@ -218,21 +218,21 @@ def test_ambiguous_item_keeps_our_own_task_running_assumed() -> None:
 
 def test_ambiguous_item_from_before_our_start_does_not_keep_it() -> None:
     server = Server(first=(item(SCAN_ITEM),))
-    server.runs.started(SCAN, server.now)
+    server.accept(SCAN, server.now)
     server.polls(30, item(SCAN_ITEM))
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
 
 
 def test_ambiguous_item_keeps_our_task_beside_a_row_that_was_idle_all_along() -> None:
     server = Server(row_proven=True)
-    server.runs.started(SCAN, server.now)
+    server.accept(SCAN, server.now)
     server.polls(60, IDLE, item(SCAN_ITEM))
     assert server.running == {SCAN: KnownBy.ASSUMED}
 
 
 def test_ambiguous_item_does_not_outlive_the_row_that_was_busy_for_our_task() -> None:
     server = Server()
-    server.runs.started(SCAN, server.now)
+    server.accept(SCAN, server.now)
     server.poll(BUSY, item(SCAN_ITEM))
     last_seen = server.now
     server.poll(IDLE, item(SCAN_ITEM, "2"))
@@ -258,7 +258,7 @@ def test_row_without_progress_says_nothing_new(first: Activity, *, busy: bool) -
 
 def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
     server = Server()
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.poll(IDLE)
     server.polls(1200, BUSY)
     assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
@@ -271,15 +271,15 @@ def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
 
 def test_row_that_was_busy_before_our_start_is_no_evidence_for_it() -> None:
     server = Server(first=(BUSY,))
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.polls(30, BUSY)
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
 
 
 def test_row_that_a_mapped_item_explains_is_no_evidence_for_another_task() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
-    server.runs.started(INTROS, server.now)
+    server.accept(BACKUP, server.now)
+    server.accept(INTROS, server.now)
     server.polls(30, BUSY, item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.OBSERVED}
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
@@ -287,17 +287,17 @@ def test_row_that_a_mapped_item_explains_is_no_evidence_for_another_task() -> No
 
 def test_only_a_mapped_item_that_is_listed_now_explains_the_row() -> None:
     server = Server()
-    server.runs.started(INTROS, server.now)
-    server.runs.started(SCAN, server.now)
+    server.accept(INTROS, server.now)
+    server.accept(SCAN, server.now)
     server.poll(IDLE, item(INTRO_ITEM))
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.polls(60, BUSY, item(SCAN_ITEM, "2"))
     assert OPTIMIZE in server.running
 
 
 def test_row_that_others_explain_later_does_not_hold_our_run_for_ever() -> None:
     server = Server()
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.polls(60, BUSY)
     server.polls(295, BUSY, item(INTRO_ITEM))
     assert OPTIMIZE in server.running
@@ -307,7 +307,7 @@ def test_row_that_others_explain_later_does_not_hold_our_run_for_ever() -> None:
 
 def test_row_that_was_explained_stays_so_in_the_pauses_between_items() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     for episode in range(10):
         server.polls(30, BUSY, item(INTRO_ITEM, f"{episode}"))
         server.polls(15, BUSY)
@@ -315,15 +315,15 @@ def test_row_that_was_explained_stays_so_in_the_pauses_between_items() -> None:
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
     server.poll(IDLE)
     take_ended(server.runs)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.polls(60, BUSY)
     assert server.running == {BACKUP: KnownBy.ASSUMED}
 
 
 def test_row_does_not_tell_which_of_two_starts_it_is_busy_for() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(BACKUP, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.polls(30, BUSY)
     assert sorted(server.outcomes()) == [
         (BACKUP, Outcome.END_NOT_SEEN),
@@ -350,14 +350,14 @@ def test_task_that_the_server_does_not_list_cannot_run() -> None:
 
 def test_row_still_idle_at_the_first_poll_ends_nothing() -> None:
     server = Server(row_proven=True)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.poll(IDLE)
     assert server.running == {BACKUP: KnownBy.ASSUMED}
 
 
 def test_row_turning_idle_ends_a_run_without_own_evidence_as_not_seen() -> None:
     server = Server(first=(BUSY,))
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.poll(BUSY)
     server.poll(IDLE)
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
@@ -365,7 +365,7 @@ def test_row_turning_idle_ends_a_run_without_own_evidence_as_not_seen() -> None:
 
 def test_row_turning_idle_does_not_end_our_run_while_its_items_are_listed() -> None:
     server = Server()
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
     server.poll(IDLE, item(INTRO_ITEM, "2"))
     assert server.running == {INTROS: KnownBy.OBSERVED}
@@ -416,7 +416,7 @@ def test_run_that_may_have_been_in_a_pause_at_first_sight_has_no_start(
         server = Server(first=row)
         if away:
             server.polls(600, *row, every=60)
-            server.runs.out_of_sight()
+            server.runs.poll_failed()
             server.poll(*row)
         first_seen = server.now
         server.poll(*row, item(INTRO_ITEM), after=after)
@@ -429,7 +429,7 @@ def test_run_that_may_have_been_in_a_pause_at_first_sight_has_no_start(
 def test_row_that_rested_since_first_sight_tells_that_a_run_has_begun(*, lost: bool) -> None:
     server = Server(first=(IDLE,))
     if lost:
-        server.runs.lost()
+        server.runs.server_gone()
         server.poll(BUSY)
     server.poll(BUSY, item(INTRO_ITEM))
     assert (server.runs.running[INTROS].started is None) is lost
@@ -473,7 +473,7 @@ def test_two_mapped_tasks_run_at_once() -> None:
 
 def test_stop_ends_at_once_and_counts_what_was_seen() -> None:
     server = Server()
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.runs.stopped(INTROS, server.now + seconds(90))
     assert server.ended() == EndedRun(
         INTROS,
@@ -488,7 +488,7 @@ def test_stop_ends_at_once_and_counts_what_was_seen() -> None:
 
 def test_last_items_after_a_stop_are_no_new_run_but_later_ones_are() -> None:
     server = Server()
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.stopped(INTROS, server.now)
     take_ended(server.runs)
@@ -502,7 +502,7 @@ def test_start_after_a_stop_counts_new_items_at_once() -> None:
     server = Server()
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.stopped(INTROS, server.now)
-    server.runs.started(INTROS, server.now)
+    server.accept(INTROS, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.ASSUMED}
     server.poll(BUSY, item(INTRO_ITEM, "2"))
@@ -512,7 +512,7 @@ def test_start_after_a_stop_counts_new_items_at_once() -> None:
 def test_stop_of_what_did_not_run_for_us_reports_nothing() -> None:
     server = Server()
     server.runs.stopped(BACKUP, server.now)
-    server.runs.start_unconfirmed(OPTIMIZE, server.now)
+    server.leave_unanswered(OPTIMIZE, server.now)
     server.runs.stopped(OPTIMIZE, server.now)
     assert server.outcomes() == []
     assert not server.running
@@ -520,7 +520,7 @@ def test_stop_of_what_did_not_run_for_us_reports_nothing() -> None:
 
 def test_stop_all_ends_everything_and_its_last_items_too() -> None:
     server = Server(row_proven=True)
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.all_stopped(server.now)
     assert sorted(server.outcomes()) == [
@@ -568,15 +568,15 @@ def test_stop_of_an_idle_task_changes_nothing() -> None:
 
 def test_second_start_that_is_accepted_ends_the_first_run() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
-    server.runs.started(BACKUP, server.now + seconds(10))
+    server.accept(BACKUP, server.now)
+    server.accept(BACKUP, server.now + seconds(10))
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
     assert server.runs.running[BACKUP].started == NIGHT + seconds(10)
 
 
 def test_unknown_tasks_live_by_their_grace() -> None:
     server = Server()
-    server.runs.started("BrewCoffee", server.now)
+    server.accept("BrewCoffee", server.now)
     server.poll(item(SCAN_ITEM), item(INTRO_ITEM, "2"))
     server.runs.was_not_running("BrewCoffee")
     assert server.outcomes() == [("BrewCoffee", Outcome.END_NOT_SEEN)]
@@ -584,32 +584,32 @@ def test_unknown_tasks_live_by_their_grace() -> None:
 
 def test_freeze_is_evidence_for_a_start_that_got_no_answer() -> None:
     server = Server()
-    server.runs.start_unconfirmed(OPTIMIZE, server.now)
-    assert server.runs.frozen(server.now + seconds(29))
+    server.leave_unanswered(OPTIMIZE, server.now)
+    assert server.freeze(server.now + seconds(29))
     assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
 
 
 def test_freeze_that_nothing_of_ours_explains_is_an_outage() -> None:
     server = Server()
-    server.runs.start_unconfirmed(OPTIMIZE, server.now)
-    server.runs.start_unconfirmed(BACKUP, server.now)
-    assert not server.runs.frozen(server.now + seconds(30))
+    server.leave_unanswered(OPTIMIZE, server.now)
+    server.leave_unanswered(BACKUP, server.now)
+    assert not server.freeze(server.now + seconds(30))
     assert not server.running
 
 
 def test_freeze_in_the_middle_of_maintenance_is_the_maintenance() -> None:
     server = Server()
-    server.runs.started("BrewCoffee", server.now)
-    assert server.runs.frozen(server.now)
+    server.accept("BrewCoffee", server.now)
+    assert server.freeze(server.now)
     server = Server(first=(BUSY,))
-    assert server.runs.frozen(server.now)
+    assert server.freeze(server.now)
 
 
 def test_run_that_froze_the_server_ends_without_an_end_once_it_answers() -> None:
     server = Server()
-    server.runs.started(OPTIMIZE, server.now)
+    server.accept(OPTIMIZE, server.now)
     server.now += seconds(3600)
-    assert server.runs.frozen(server.now)
+    assert server.freeze(server.now)
     server.polls(115, IDLE)
     assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
     server.poll(IDLE)
@@ -619,8 +619,8 @@ def test_run_that_froze_the_server_ends_without_an_end_once_it_answers() -> None
 def test_outage_ends_every_run_without_an_end() -> None:
     server = Server(row_proven=True)
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.started(BACKUP, server.now)
-    server.runs.lost()
+    server.accept(BACKUP, server.now)
+    server.runs.server_gone()
     assert {ended.outcome for ended in take_ended(server.runs)} == {Outcome.END_NOT_SEEN}
     assert not server.runs.maintenance
     server.poll(BUSY, item(INTRO_ITEM))
@@ -629,6 +629,6 @@ def test_outage_ends_every_run_without_an_end() -> None:
 
 def test_clock_that_is_set_back_makes_no_negative_duration() -> None:
     server = Server()
-    server.runs.started(BACKUP, server.now)
+    server.accept(BACKUP, server.now)
     server.runs.stopped(BACKUP, server.now - seconds(3600))
     assert server.ended().duration == timedelta()

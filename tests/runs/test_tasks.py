@@ -10,9 +10,9 @@ from custom_components.plex_butler import plex
 from custom_components.plex_butler.event import STARTED
 from custom_components.plex_butler.runs.models import KnownBy, Outcome
 from custom_components.plex_butler.runs.tasks import (
+    BY_ACTIVITY_TYPE,
     BY_NAME,
     KNOWN_TASKS,
-    TASK_OF_ACTIVITY,
     task_key,
 )
 from tests.repository import INTEGRATION, load
@@ -43,7 +43,7 @@ def test_keys_names_and_activities_are_unambiguous() -> None:
     assert len(BY_NAME) == len(KEYS) == len(KNOWN_TASKS)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", key) for key in KEYS)
     mapped = [task.activity_type for task in KNOWN_TASKS if task.activity_type]
-    assert len(mapped) == len(set(mapped)) == len(TASK_OF_ACTIVITY)
+    assert len(mapped) == len(set(mapped)) == len(BY_ACTIVITY_TYPE)
     ambiguous = {type_ for task in KNOWN_TASKS for type_ in task.ambiguous_types}
     assert not ambiguous & set(mapped)
 

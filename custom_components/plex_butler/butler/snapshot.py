@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ..plex import ButlerTask, Server
 from ..runs.models import EndedRun, Run
+
+MAINTENANCE: Final = ""
+"""Stands for Butler as a whole beside the names of tasks; no task has such a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that entities show, at one moment.
 
-    `tasks`, `running` and `last_runs` go by the server's own task names; `busy` is a server that
-    accepts connections but answers nothing because its maintenance holds it.
+    `tasks`, `running` and `last_runs` go by the server's own task names. `busy`: the server takes
+    connections but answers nothing, because its maintenance keeps it from it.
     """
 
     server: Server
@@ -21,3 +25,15 @@ class Snapshot:
     last_runs: Mapping[str, EndedRun]
     maintenance: bool
     busy: bool = False
+
+    def differences(self, shown: Snapshot) -> set[str]:
+        """Return the tasks whose runs differ from those of another snapshot, and MAINTENANCE."""
+        differing = set[str]()
+        if self.running != shown.running:
+            tasks = self.running.keys() | shown.running.keys()
+            differing = {t for t in tasks if self.running.get(t) != shown.running.get(t)}
+        if self.last_runs is not shown.last_runs:
+            differing |= {t for t, run in self.last_runs.items() if run != shown.last_runs.get(t)}
+        if self.maintenance != shown.maintenance:
+            differing.add(MAINTENANCE)
+        return differing

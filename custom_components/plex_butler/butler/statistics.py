@@ -1,19 +1,24 @@
-"""What this server has shown so far, in counts: the part of a bug report that answers questions.
+"""Counts of what a server has shown, for bug reports.
 
-Nothing here names anything of the owner's: types, statuses and counts only.
+Nothing here names anything of the owner's: only types, statuses and counts.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification
 
+MOST_KINDS: Final = 200
+"""How many types, and how many rows, are told apart: a server that works has fewer."""
+
+_OTHER: Final = "other"
+
 
 @dataclass(slots=True)
-class Observations:
-    """Counts of what the server showed since this entry was set up."""
+class Statistics:
+    """Counts since the config entry was set up."""
 
     polls: int = 0
     row_uuids: set[str] = field(default_factory=set)
@@ -23,39 +28,41 @@ class Observations:
     failures: Counter[str] = field(default_factory=Counter)
     stream: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
-    tells_activities: bool | None = None
+    lists_activities: bool | None = None
     _uuids: set[str] = field(default_factory=set)
 
-    def polled(self, activities: Iterable[Activity] | None) -> None:
-        """Count a poll of `/activities`; None is a server that has no such list."""
+    def count_poll(self, activities: Iterable[Activity] | None) -> None:
+        """Count a poll of `/activities`; None stands for a server without such a list."""
         self.polls += 1
-        self.tells_activities = activities is not None
+        self.lists_activities = activities is not None
         rows = tuple(activities or ())
         for row in rows:
             if row.type == BUTLER_ROW:
-                self.row_uuids.add(row.uuid)
+                if len(self.row_uuids) < MOST_KINDS:
+                    self.row_uuids.add(row.uuid)
                 self.row_progress[row.progress] += 1
             elif row.uuid not in self._uuids:
-                self.activity_types[row.type] += 1
+                known = row.type in self.activity_types or len(self.activity_types) < MOST_KINDS
+                self.activity_types[row.type if known else _OTHER] += 1
         self._uuids = {row.uuid for row in rows}
 
-    def told(self, change: Notification) -> None:
-        """Count what a frame of the notification stream told."""
+    def count_change(self, change: Notification) -> None:
+        """Count a change that a frame of the notification stream brought."""
         if isinstance(change, ActivityChanged):
             self.frames["ended" if change.ended else "there"] += 1
             self.frames["butler row"] += change.activity.type == BUTLER_ROW
         else:
             self.frames["preferences"] += 1
 
-    def answered(self, command: str, answer: str, *, enabled: bool | None = None) -> None:
-        """Count the answer to a command; `enabled` tells of the task that it was sent for."""
+    def count_answer(self, command: str, answer: str, *, enabled: bool | None = None) -> None:
+        """Count the answer to a command; `enabled` is about the schedule of its task."""
         self.answers[f"{command}: {answer}{' (disabled task)' if enabled is False else ''}"] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts for the diagnostics download."""
         return {
             "polls": self.polls,
-            "tells_activities": self.tells_activities,
+            "lists_activities": self.lists_activities,
             "butler_row": {
                 "seen": bool(self.row_uuids),
                 "uuids_seen": len(self.row_uuids),

@@ -1,67 +1,92 @@
-"""The life of the notification stream: connect, listen, and connect again, for ever."""
+"""The notification stream of one server: connecting, listening, and connecting again for ever."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from random import uniform
 from typing import Final, Protocol
 
-from ..plex import Notification, PlexClient, PlexError
+from ..plex import (
+    Activity,
+    ActivityChanged,
+    Notification,
+    NotOwnerError,
+    NotPlexError,
+    PlexClient,
+    PlexError,
+    UnauthorizedError,
+)
+from ..runs.activities import MOST_LISTED
 
 FIRST_DELAY: Final = 5.0
-"""How long after the first failure it is tried again, in seconds; then twice as long each time."""
+"""How long to wait after the first failure, in seconds; then twice as long each time."""
 LONGEST_DELAY: Final = 300.0
+"""The longest delay after a stream that was lost, in seconds."""
+REFUSED_DELAY: Final = 3600.0
+"""How long to wait after a stream was refused, in seconds: polling is enough without it."""
 SETTLED: Final = 60.0
-"""How long a stream has to live until its end counts as the first failure again."""
+"""How long a stream has to live until its end counts as the first failure again, in seconds."""
+
+_REFUSALS: Final = (NotPlexError, NotOwnerError, UnauthorizedError)
 
 
-class Listener(Protocol):
-    """Who wants to know."""
+class StreamListener(Protocol):
+    """The receiver of what a stream brings."""
 
     def stream_opened(self) -> None:
-        """Take in that what happens from now on is told."""
+        """Handle that the stream is open: every change from now on arrives."""
 
-    def stream_told(self, changes: tuple[Notification, ...]) -> None:
-        """Take in what a frame told."""
+    def stream_changed(self, changes: tuple[Notification, ...]) -> None:
+        """Handle the changes of one frame."""
 
     def stream_closed(self, err: PlexError | None) -> None:
-        """Take in that nothing is told any more; `err` is why it could not be opened."""
+        """Handle that the stream is closed; `err` is why it could not be opened."""
 
 
-class Push:
-    """The stream of one server. Polling is enough without it: nothing here is an outage."""
+class StreamRunner:
+    """Keeps the stream of one server open. Without it polls are enough: it raises nothing."""
 
     def __init__(
         self,
         client: PlexClient,
-        listener: Listener,
+        listener: StreamListener,
         *,
         delay: Callable[[int], float] | None = None,
     ) -> None:
-        """Initialize; `delay` says how long to wait after so many failures, in seconds."""
+        """Initialize paused; `delay` returns how long to wait after so many losses, in seconds."""
         self._client = client
         self._listener = listener
         self._delay = delay or delay_after
-        self._wanted = asyncio.Event()
+        self._running = asyncio.Event()
+        self._resumed = asyncio.Event()
 
-    def want(self, wanted: bool) -> None:  # noqa: FBT001 - that is all there is to say
-        """Say whether it makes sense to connect: a server that is away is left alone."""
-        if wanted:
-            self._wanted.set()
-        else:
-            self._wanted.clear()
+    def pause(self) -> None:
+        """Connect no more until `resume`: the server is away. An open stream stays open."""
+        self._running.clear()
 
-    async def live(self) -> None:
-        """Listen until cancelled."""
+    def resume(self) -> None:
+        """Connect again; if the runner was paused, a refusal from before does not count."""
+        if not self._running.is_set():
+            self._running.set()
+            self._resumed.set()
+
+    async def run(self) -> None:
+        """Connect and listen until cancelled."""
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            await self._wanted.wait()
+            await self._running.wait()
+            self._resumed.clear()
             began, failure = loop.time(), None
             try:
                 await self._listen()
             except PlexError as err:
                 failure = err
             self._listener.stream_closed(failure)
+            if isinstance(failure, _REFUSALS):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._resumed.wait(), REFUSED_DELAY)
+                continue
             if loop.time() - began >= SETTLED:
                 failures = 0
             failures += 1
@@ -71,14 +96,104 @@ class Push:
         async with self._client.notifications() as notifications:
             self._listener.stream_opened()
             async for changes in notifications:
-                self._listener.stream_told(changes)
+                self._listener.stream_changed(changes)
+
+
+class StreamHealth:
+    """Whether the stream brings every change, so that polls may be rare."""
+
+    def __init__(self) -> None:
+        """Initialize without a stream."""
+        self._open = False
+        self._complete = False
+        self._used = False
+        self._silent = False
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the stream is open."""
+        return self._open
+
+    @property
+    def is_reliable(self) -> bool:
+        """Return whether all changes since the last poll have arrived."""
+        return self._complete and not self._silent
+
+    def opened(self) -> None:
+        """Record that the stream is open."""
+        self._open = True
+
+    def closed(self) -> None:
+        """Record that the stream is closed."""
+        self._open = self._complete = False
+
+    def used(self) -> None:
+        """Record that the stream has brought a change of an activity."""
+        self._used, self._silent = True, False
+
+    def poll_failed(self) -> None:
+        """Record that what is known is not up to date any more."""
+        self._complete = False
+
+    def polled(self, *, since_open: bool, differs: Callable[[], bool]) -> bool:
+        """Record a poll; return whether the stream turned out to keep silent.
+
+        `since_open`: the stream was open when the poll was sent. `differs` returns whether the
+        answer differs from what was known: a proxy may swallow everything that the stream brings.
+        """
+        silent = self._complete and not self._used and differs()
+        self._silent |= silent
+        self._used = False
+        self._complete = since_open
+        return silent
+
+
+class ChangesDuringPoll:
+    """The changes that the stream brings while a poll of the activities is under way.
+
+    They are younger than the answer to the poll, or say the same.
+    """
+
+    def __init__(self) -> None:
+        """Initialize without a poll."""
+        self._changes: dict[str, ActivityChanged] | None = None
+
+    def begin(self) -> None:
+        """Forget earlier changes: a poll is about to be sent."""
+        self._changes = {}
+
+    def end(self) -> None:
+        """Keep no more changes: no poll is under way."""
+        self._changes = None
+
+    def record(self, change: ActivityChanged) -> bool:
+        """Record a change if a poll is under way; return False if there are too many."""
+        if self._changes is None:
+            return True
+        uuid = change.activity.uuid
+        if len(self._changes) >= MOST_LISTED and uuid not in self._changes:
+            return False
+        self._changes[uuid] = change
+        return True
+
+    def apply(self, activities: Iterable[Activity]) -> Iterable[Activity]:
+        """Return the answer to the poll with the changes applied."""
+        if not self._changes:
+            return activities
+        listed = {activity.uuid: activity for activity in activities}
+        for uuid, change in self._changes.items():
+            if change.ended:
+                listed.pop(uuid, None)
+            else:
+                listed[uuid] = change.activity
+        return listed.values()
 
 
 def delay_after(failures: int) -> float:
     """Return how long to wait after so many failures in a row, in seconds.
 
-    Up to twice as long each time, never twice the same: many Home Assistants may have lost one
-    server together.
+    Up to twice as long each time, and never exactly: many Home Assistants may have lost one server
+    together.
     """
     longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures - 1, 10))
     return uniform(longest / 2, longest)  # noqa: S311 - no secret

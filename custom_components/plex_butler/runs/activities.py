@@ -1,104 +1,216 @@
-"""What the server lists: the items that it works on, and Butler's own row among them.
+"""What the server lists: its activities, and the row that stands for Butler as a whole.
 
-Polls bring the whole list, frames of the notification stream one change at a time.
+Polls bring the whole list, frames of the notification stream one change at a time. What a frame
+costs does not depend on how much is listed.
 """
 
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from ..plex import BUTLER_ROW, Activity
-from .tasks import TASK_OF_ACTIVITY
+from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, KnownTask
 
-_ROW_IDLE: Final = 100
+MOST_LISTED: Final = 10_000
+"""How many activities are kept; no server that works has as many."""
+
+_IDLE_PROGRESS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An activity that the server lists.
+class Row(Enum):
+    """What Butler's row says."""
 
-    `butlers`: it began while Butler's row was busy; None until a poll has told what the row said.
-    `denied`: the server said, while it was listed, that the task of this type was not running.
-    """
-
-    type: str
-    butlers: bool | None = None
-    denied: bool = False
+    MUTE = "mute"
+    """Nothing: there is none, or it was never seen busy on this version of the server."""
+    IDLE = "idle"
+    BUSY = "busy"
 
 
 @dataclass(slots=True)
-class Listing:
-    """The items by their uuids, and what the row says.
+class ListedOfType:
+    """The listed activities of one type, by their uuids.
 
-    The row counts only once it was seen busy: `row_proven`. On a server without such a row
-    neither `row_busy` nor `row_idle` is ever true.
+    `counted` are those that can be evidence. `denied` are those of which the server has said that
+    they are not Butler's. Of the counted ones, `beside_busy_row` began while the row was busy, and
+    `unclear` beside a row that may have changed since: the next poll decides.
     """
 
-    items: dict[str, Item] = field(default_factory=dict)
-    row_busy: bool = False
-    row_proven: bool = False
-    _rows: dict[str, int | None] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    beside_busy_row: set[str] = field(default_factory=set)
+    unclear: set[str] = field(default_factory=set)
 
-    @property
-    def row_idle(self) -> bool:
-        """Whether there is a row that tells something, and it shows no work."""
-        return self.row_proven and not self.row_busy
+    def remove(self, uuid: str) -> None:
+        """Remove an activity."""
+        for uuids in (self.counted, self.denied, self.beside_busy_row, self.unclear):
+            uuids.discard(uuid)
 
-    @property
-    def row_rests(self) -> bool:
-        """Whether a row is listed that shows no work, be it proven or not."""
-        return bool(self._rows) and not self.row_busy
+    def keep(self, uuids: set[str]) -> None:
+        """Remove all activities but these."""
+        self.counted &= uuids
+        self.denied &= uuids
+        self.beside_busy_row &= uuids
+        self.unclear &= uuids
 
-    def read(self, activities: Iterable[Activity]) -> None:
-        """Take in the whole list: what is not there has ended, whether a frame told so or not."""
-        activities = tuple(activities)
-        self._show_rows({row.uuid: row.progress for row in activities if row.type == BUTLER_ROW})
-        items = {}
-        for row in activities:
-            if row.type != BUTLER_ROW:
-                item = self.items.get(row.uuid) or Item(row.type)
-                if item.butlers is None:
-                    item = replace(item, butlers=self.row_busy)
-                items[row.uuid] = item
-        self.items = items
+    def deny(self) -> None:
+        """Let no activity that is listed now be evidence."""
+        self.denied |= self.counted
+        self.counted.clear()
+        self.beside_busy_row.clear()
+        self.unclear.clear()
 
-    def show(self, activity: Activity) -> Item | None:
-        """Take in that an activity is there which was not listed; return it unless it is a row."""
+
+@dataclass(slots=True)
+class ActivityList:
+    """The activities that the server lists, and what Butler's row says since when.
+
+    `types` holds the type of every activity but the row. `watched_since` is the first good poll
+    after the last one that failed; `row_rested` whether the row was seen idle since then.
+    `row_explained`: an activity has shown which task the row is busy for.
+    """
+
+    types: dict[str, str] = field(default_factory=dict)
+    row: Row = Row.MUTE
+    row_busy_since: datetime | None = None
+    row_explained: bool = False
+    row_rested: bool = False
+    watched_since: datetime | None = None
+    _of_type: dict[str, ListedOfType] = field(
+        default_factory=lambda: {
+            type_: ListedOfType() for type_ in (*BY_ACTIVITY_TYPE, *BY_AMBIGUOUS_TYPE)
+        }
+    )
+    # By the uuid of each row, for there may be a second one: its progress, and whether it is busy.
+    _progress: dict[str, int | None] = field(default_factory=dict)
+    _busy_rows: set[str] = field(default_factory=set)
+    _rows_without_progress: set[str] = field(default_factory=set)
+
+    def of_type(self, type_: str) -> ListedOfType:
+        """Return the listed activities of a type that some task causes."""
+        return self._of_type[type_]
+
+    def of_task(self, task: KnownTask) -> set[str]:
+        """Return the uuids of the listed activities that can be evidence for a task."""
+        return set[str]().union(*(self._of_type[type_].counted for type_ in task.types))
+
+    def replace(self, activities: Iterable[Activity], now: datetime) -> None:
+        """Replace the list by the answer to a poll: what is missing from it has ended."""
+        rows: dict[str, int | None] = {}
+        types: dict[str, str] = {}
+        for activity in activities:
+            if activity.type == BUTLER_ROW:
+                rows[activity.uuid] = activity.progress
+            elif len(types) < MOST_LISTED:
+                types[activity.uuid] = activity.type
+        self._remove_all_but(set(types))
+        self._replace_rows(rows, now)
+        for uuid, type_ in types.items():
+            if uuid not in self.types:
+                self._add_type(uuid, type_)
+        for listed in self._of_type.values():
+            listed.unclear.clear()
+
+    def watch(self, now: datetime) -> None:
+        """Record that a poll succeeded: what begins from now on is seen to begin."""
+        self.watched_since = self.watched_since or now
+        self.row_rested |= bool(self._progress) and self.row is not Row.BUSY
+
+    def add(self, activity: Activity, now: datetime) -> bool:
+        """Add an activity that was not listed, or change the row; return False if it is too many."""
+        if len(self.types) + len(self._progress) >= MOST_LISTED:
+            return activity.uuid in self._progress and self._change_row(activity, now)
         if activity.type == BUTLER_ROW:
-            self._show_rows(self._rows | {activity.uuid: activity.progress})
-            return None
-        item = self.items[activity.uuid] = Item(activity.type, self.row_busy or None)
-        return item
+            return self._change_row(activity, now)
+        self._add_type(activity.uuid, activity.type)
+        return True
 
-    def drop(self, activity: Activity) -> None:
-        """Take in that an activity has ended."""
+    def remove(self, activity: Activity, now: datetime) -> None:
+        """Remove an activity that has ended; a row that has ended is idle."""
         if activity.type == BUTLER_ROW:
-            self._show_rows({u: p for u, p in self._rows.items() if u != activity.uuid})
-        else:
-            self.items.pop(activity.uuid, None)
+            self._remove_row(activity.uuid)
+            self._read_rows(now)
+        elif (type_ := self.types.pop(activity.uuid, None)) and type_ in self._of_type:
+            self._of_type[type_].remove(activity.uuid)
 
-    def deny(self, tasks: Container[str]) -> None:
-        """Let what is listed now count for none of these tasks any more."""
-        for uuid, item in self.items.items():
-            known = TASK_OF_ACTIVITY.get(item.type)
-            if known and known.name in tasks:
-                self.items[uuid] = replace(item, denied=True)
+    def deny(self, task: KnownTask) -> None:
+        """Let no activity that is listed now be evidence for a task."""
+        if task.activity_type:
+            self._of_type[task.activity_type].deny()
 
     def clear(self) -> None:
-        """Forget what was listed: the server is away."""
-        self.items.clear()
-        self._rows.clear()
-        self.row_busy = False
+        """Remove everything: the server is gone."""
+        self.types.clear()
+        for listed in self._of_type.values():
+            listed.keep(set())
+        self._progress.clear()
+        self._busy_rows.clear()
+        self._rows_without_progress.clear()
+        if self.row is Row.BUSY:
+            self.row = Row.IDLE
+        self.row_explained = False
+        self.stop_watching()
 
-    def _show_rows(self, rows: dict[str, int | None]) -> None:
-        """Take in what the rows say; one without a progress says nothing new."""
-        self._rows = {u: self._rows.get(u) if p is None else p for u, p in rows.items()}
-        told = [progress for progress in self._rows.values() if progress is not None]
-        if told or not self._rows:
-            self.row_busy = any(progress < _ROW_IDLE for progress in told)
-        if self.row_busy:
-            # Until it was proven the row told nothing, so it said nothing against these either.
-            for uuid, item in self.items.items():
-                if item.butlers is None or not self.row_proven:
-                    self.items[uuid] = replace(item, butlers=True)
-            self.row_proven = True
+    def stop_watching(self) -> None:
+        """Record that a poll failed: what begins or ends until the next one is not seen."""
+        self.watched_since = None
+        self.row_rested = False
+
+    def _add_type(self, uuid: str, type_: str) -> None:
+        self.types[uuid] = type_
+        if listed := self._of_type.get(type_):
+            listed.counted.add(uuid)
+            (listed.beside_busy_row if self.row is Row.BUSY else listed.unclear).add(uuid)
+
+    def _remove_all_but(self, uuids: set[str]) -> None:
+        if gone := self.types.keys() - uuids:
+            for uuid in gone:
+                del self.types[uuid]
+            for listed in self._of_type.values():
+                listed.keep(uuids)
+
+    def _replace_rows(self, rows: dict[str, int | None], now: datetime) -> None:
+        for uuid in self._progress.keys() - rows.keys():
+            self._remove_row(uuid)
+        for uuid, progress in rows.items():
+            self._set_row(uuid, progress)
+        self._read_rows(now)
+
+    def _change_row(self, activity: Activity, now: datetime) -> bool:
+        self._set_row(activity.uuid, activity.progress)
+        self._read_rows(now)
+        return True
+
+    def _set_row(self, uuid: str, progress: int | None) -> None:
+        """Record the progress of a row; one without a progress says nothing new."""
+        if progress is None:
+            progress = self._progress.get(uuid)
+        self._remove_row(uuid)
+        self._progress[uuid] = progress
+        if progress is None:
+            self._rows_without_progress.add(uuid)
+        elif progress < _IDLE_PROGRESS:
+            self._busy_rows.add(uuid)
+
+    def _remove_row(self, uuid: str) -> None:
+        self._progress.pop(uuid, None)
+        self._busy_rows.discard(uuid)
+        self._rows_without_progress.discard(uuid)
+
+    def _read_rows(self, now: datetime) -> None:
+        """Conclude from the rows whether Butler is busy."""
+        if self._progress and len(self._progress) == len(self._rows_without_progress):
+            return
+        before = self.row
+        if self._busy_rows:
+            self.row = Row.BUSY
+        elif before is Row.BUSY:
+            self.row, self.row_explained = Row.IDLE, False
+        if self.row is not Row.BUSY or before is Row.BUSY:
+            return
+        self.row_busy_since = now
+        for listed in self._of_type.values():
+            # A row that was mute until now did not say that these are not Butler's.
+            listed.beside_busy_row |= listed.counted if before is Row.MUTE else listed.unclear
+            listed.unclear.clear()

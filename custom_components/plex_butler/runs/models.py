@@ -1,4 +1,4 @@
-"""What is told of runs: to the entities, the triggers and the actions."""
+"""What is known of runs: those that go on, and those that have ended."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,25 +16,18 @@ class KnownBy(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a run ended. Never "succeeded": Plex does not tell."""
+    """How a run ended. Never "succeeded": Plex does not say."""
 
     FINISHED = "finished"
     STOPPED = "stopped"
     END_NOT_SEEN = "end_not_seen"
 
 
-class Maintenance(StrEnum):
-    """What Butler as a whole did."""
-
-    STARTED = "maintenance_started"
-    OVER = "maintenance_over"
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A task that runs. `started` is None where it was running before anybody looked.
+    """A task that runs. `started` is None if it was running before anybody looked.
 
-    `ours`: Home Assistant started it, or the server told us that it was running already.
+    `ours`: Home Assistant started it, or was told by the server that it was running already.
     """
 
     task: str
@@ -43,11 +36,11 @@ class Run:
     ours: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as responses and triggers tell it."""
+        """Return the run in the form of responses and trigger variables."""
         return {
             "task": task_key(self.task),
             "name": self.task,
-            "started": _text(self.started),
+            "started": _isoformat(self.started),
             "known_by": self.known_by.value,
             "ours": self.ours,
         }
@@ -55,9 +48,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that is over. `ended` and `duration` are None where the end was not seen.
+    """A run that has ended. `ended` and `duration` are None if its end was not seen.
 
-    `last_known` is always there: when the task was last known, or assumed, to run.
+    `last_known`, when the task was last known or assumed to run, is never missing.
     """
 
     task: str
@@ -69,24 +62,22 @@ class EndedRun:
     last_known: datetime
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as responses and triggers tell it; `duration` is in seconds."""
+        """Return the run in the form of responses and trigger variables, `duration` in seconds."""
         return {
             "task": task_key(self.task),
             "name": self.task,
             "outcome": self.outcome.value,
-            "started": _text(self.started),
-            "ended": _text(self.ended),
+            "started": _isoformat(self.started),
+            "ended": _isoformat(self.ended),
             "duration": None if self.duration is None else self.duration.total_seconds(),
-            "last_known": _text(self.last_known),
+            "last_known": _isoformat(self.last_known),
             "known_by": self.known_by.value,
         }
 
 
-type RunNews = Run | EndedRun
-"""A run whose start was seen, or one that is over."""
-
-type News = RunNews | Maintenance
+type RunEvent = Run | EndedRun
+"""A run whose start was seen, or a run that has ended."""
 
 
-def _text(time: datetime | None) -> str | None:
+def _isoformat(time: datetime | None) -> str | None:
     return time.isoformat() if time else None

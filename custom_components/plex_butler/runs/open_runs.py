@@ -1,174 +1,264 @@
-"""What follows from what is listed: the runs that it begins, keeps and ends.
-
-The rules are those of the README ("What is known about running"); `runs` has the ways in and out.
-"""
+"""The runs that go on: they begin, are kept and end by the rules, and events are collected."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from .activities import Item, Listing
-from .models import KnownBy, Outcome, RunNews
-from .tasks import BY_NAME, TASK_OF_ACTIVITY
-from .tracked_run import (
-    GAP_NO_ROW,
-    GAP_ROW_BUSY,
-    GRACE,
-    ROW_EXPLAINED,
-    STOPPING,
-    Evidence,
-)
+from . import rules
+from .activities import ActivityList, Row
+from .models import KnownBy, Outcome, RunEvent
+from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, BY_NAME
+from .tracked_run import TrackedRun
 
 
-@dataclass(slots=True)
-class Conclusions:
-    """The runs of one server, and all that speaks for them and against them."""
+class OpenRuns:
+    """The runs of one server that have not ended, by the server's own task names."""
 
-    _runs: dict[str, Evidence] = field(default_factory=dict)
-    _news: list[RunNews] = field(default_factory=list)
-    _sending: dict[str, Evidence] = field(default_factory=dict)
-    _held: Counter[str] = field(default_factory=Counter)
-    _stopping: dict[str, datetime] = field(default_factory=dict)
-    _listing: Listing = field(default_factory=Listing)
-    _watched_since: datetime | None = None
-    _row_rested: bool = False
-    _row_explained: bool = False
-    _row_busy_since: datetime | None = None
-    _tasks: frozenset[str] | None = None
+    def __init__(self, shown: ActivityList) -> None:
+        """Initialize without a run; `shown` is what the server lists."""
+        self.runs: dict[str, TrackedRun] = {}
+        self.tasks: frozenset[str] | None = None
+        self._shown = shown
+        self._sent: dict[str, TrackedRun] = {}
+        self._held: Counter[str] = Counter()
+        self._stopped: dict[str, datetime] = {}
+        self._events: list[RunEvent] = []
 
-    def _our_start(self, now: datetime) -> Evidence:
-        """Return what a start of ours begins with, not confirmed yet."""
-        return Evidence(
+    @property
+    def unsettled(self) -> bool:
+        """Return whether a run or a command still waits for evidence."""
+        return bool(self.runs or self._stopped)
+
+    def take_events(self) -> tuple[RunEvent, ...]:
+        """Return what has begun and ended since the last call, in order."""
+        for task, run in self.runs.items():
+            self._announce(task, run)
+        events, self._events = tuple(self._events), []
+        return events
+
+    # --- commands
+
+    def begin(self, task: str, now: datetime) -> TrackedRun:
+        """Begin a run with a start that is about to be sent. It is not shown as running yet."""
+        known = BY_NAME.get(task)
+        run = self._sent[task] = TrackedRun(
             since=now,
             start_known=True,
             ours=True,
-            grace_until=now + GRACE,
+            grace_until=now + rules.GRACE,
             confirmed=False,
-            row_idle_at_command=self._watched_since is not None and not self._listing.row_busy,
-            foreign=frozenset(self._listing.items),
+            row_idle_at_command=(
+                self._shown.watched_since is not None and self._shown.row is not Row.BUSY
+            ),
+            foreign=frozenset(self._shown.of_task(known)) if known else frozenset(),
         )
+        self.runs.setdefault(task, run)
+        return run
 
-    def _forget_unconfirmed(self, now: datetime) -> None:
-        """Let no evidence count for an unanswered start that comes after its grace time."""
-        for task, run in tuple(self._runs.items()):
-            late = run.grace_until is not None and now >= run.grace_until
-            if late and not run.confirmed and not run.row_seen and task not in self._sending:
-                del self._runs[task]
+    def confirm(self, task: str, sent: TrackedRun) -> None:
+        """Record that the server accepted a start: the task runs since it was sent."""
+        self._sent.pop(task, None)
+        if self.runs.get(task) is not sent:
+            # A task that runs is answered in another way: the run that was shown has ended.
+            self.deny(task)
+            self.runs[task] = sent
+            self._collect_activities(task, sent)
+        sent.confirmed = True
+        self._stopped.pop(task, None)
 
-    def _sees_starts(self, now: datetime) -> bool:
-        """Tell whether a run that shows now has begun now, and was not in a pause at first sight."""
-        if self._watched_since is None:
-            return False
-        if self._listing.row_busy and self._row_rested:
-            return True
-        pause = GAP_ROW_BUSY if self._listing.row_busy else GAP_NO_ROW
-        return now - self._watched_since >= pause
+    def join(self, task: str, sent: TrackedRun, now: datetime) -> None:
+        """Record that the server said that a task was running already; not since when."""
+        self._sent.pop(task, None)
+        self._stopped.pop(task, None)
+        run = self.runs.setdefault(task, sent)
+        if run is sent or not run.confirmed:
+            run.start_known, run.foreign = False, frozenset()
+        run.ours = run.confirmed = True
+        run.grace_until = now + rules.GRACE_ALREADY_RUNNING
+        self._collect_activities(task, run)
 
-    def _row_turned(self, now: datetime, *, was_busy: bool) -> None:
-        """Draw the consequences of a row that turned busy or idle."""
-        if self._listing.row_busy and not was_busy:
-            self._row_busy_since = now
-        elif was_busy and not self._listing.row_busy:
-            self._row_explained = False
+    def leave_unconfirmed(self, task: str, sent: TrackedRun) -> None:
+        """Record that a start got no answer: it counts only if evidence follows."""
+        self._sent.pop(task, None)
+        self._collect_activities(task, self.runs.setdefault(task, sent))
 
-    def _conclude(self, now: datetime, *, poll: bool = False) -> None:
-        """Begin and end runs by all that is known now."""
-        self._forget_unconfirmed(now)
-        self._stopping = {task: at for task, at in self._stopping.items() if now - at < STOPPING}
-        spoken_for = self._hear_listed(now)
-        spoken_for |= self._hear_row(now, spoken_for, poll=poll)
-        for task, run in tuple(self._runs.items()):
-            run.row_seen_busy |= self._listing.row_busy
-            if task in spoken_for or task in self._sending or self._held[task] > 0:
-                continue
-            run.polls_without += poll
-            outcome = run.outcome(
-                now, row_busy=self._listing.row_busy, row_idle=self._listing.row_idle
-            )
-            if outcome:
-                self._end(task, outcome, run.last_seen)
+    def withdraw(self, task: str, sent: TrackedRun) -> None:
+        """Record that a start was refused or never arrived."""
+        self._sent.pop(task, None)
+        if self.runs.get(task) is sent:
+            del self.runs[task]
 
-    def _hear_listed(self, now: datetime) -> set[str]:
-        """Give each listed item to the runs it speaks for; return their tasks."""
-        spoken_for = set[str]()
-        for uuid, item in self._listing.items.items():
-            spoken_for |= self._hear(uuid, item, now)
-        return spoken_for
+    @contextmanager
+    def held(self, tasks: Iterable[str]) -> Iterator[None]:
+        """Let none of these runs end by evidence: the answer to a stop will say how they ended."""
+        held = tuple(tasks)
+        self._held.update(held)
+        try:
+            yield
+        finally:
+            self._held.subtract(held)
 
-    def _hear(self, uuid: str, item: Item, now: datetime) -> set[str]:
-        """Give one listed item to the runs it speaks for; return their tasks."""
-        spoken_for = set()
-        for task, known_by in self._conclusions(uuid, item):
-            if (run := self._runs.get(task)) is None:
-                run = self._runs[task] = Evidence(since=now, start_known=self._sees_starts(now))
-            run.item_spoke(now, known_by)
-            spoken_for.add(task)
-        return spoken_for
+    def stop(self, task: str, now: datetime) -> None:
+        """End a run that the server has stopped; its last activities may still be listed."""
+        self._stopped[task] = now
+        if task in self.runs:
+            self.end(task, Outcome.STOPPED, now)
 
-    def _conclusions(self, uuid: str, item: Item) -> list[tuple[str, KnownBy]]:
-        """Return the tasks for which one item speaks, and how well."""
-        listing = self._listing
-        if (known := TASK_OF_ACTIVITY.get(item.type)) is None:
-            # Users cause these as well: they begin no run, and keep only one of ours.
-            return [
-                (task, KnownBy.ASSUMED)
-                for task, run in self._runs.items()
-                if run.ours
-                and uuid not in run.foreign
-                and (ours := BY_NAME.get(task))
-                and item.type in ours.ambiguous_types
-                and not (listing.row_idle and run.row_seen_busy)
-            ]
-        task, run = known.name, self._runs.get(known.name)
-        if task in self._stopping or item.denied:
-            return []
-        if self._tasks is not None and task not in self._tasks:
-            return []
-        if run and run.ours:
-            return [] if uuid in run.foreign else [(task, KnownBy.OBSERVED)]
-        if not listing.row_proven:
-            return [(task, KnownBy.ASSUMED)]
-        return [(task, KnownBy.OBSERVED)] if listing.row_busy and item.butlers else []
+    def forget_stops(self) -> None:
+        """Let activities that begin from now on be evidence, for stopped tasks as well."""
+        for task in self._stopped:
+            self._deny_listed(task)
+        self._stopped.clear()
 
-    def _hear_row(self, now: datetime, spoken_for: set[str], *, poll: bool) -> set[str]:
-        """Take a row that became busy after our command, unexplained, as evidence for it."""
-        if not self._listing.row_busy:
-            return set()
-        if any(self._runs[task].known_by is KnownBy.OBSERVED for task in spoken_for):
-            if not self._row_explained:
-                self._explain_row(now)
-            self._row_explained = True
-        if self._row_explained:
-            return set()
-        waiting = [
+    def deny(self, task: str) -> None:
+        """End a run that does not go on by the server's own word."""
+        if run := self.runs.get(task):
+            seen = rules.was_seen_to_run(run)
+            self.end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.last_seen)
+            # By the same word, what is listed now is not Butler's.
+            self._deny_listed(task)
+
+    def end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
+        """End a run."""
+        run = self.runs.pop(task)
+        if run.confirmed:
+            self._announce(task, run)
+            self._events.append(run.as_ended(task, outcome, ended))
+
+    # --- evidence
+
+    def add_activity(self, uuid: str, type_: str) -> None:
+        """Add an activity that was not listed to the runs of ours that it is evidence for."""
+        for task in self._tasks_of(type_):
+            run = self.runs.get(task)
+            if run and run.ours and uuid not in run.foreign:
+                run.activities.add(uuid)
+
+    def remove_activity(self, uuid: str, type_: str) -> None:
+        """Remove an activity that is not listed any more."""
+        for task in self._tasks_of(type_):
+            if run := self.runs.get(task):
+                run.activities.discard(uuid)
+
+    def collect_activities(self) -> None:
+        """Give every run of ours the listed activities that are evidence for it."""
+        for task, run in self.runs.items():
+            if run.ours:
+                self._collect_activities(task, run)
+
+    def update(self, type_: str, now: datetime) -> None:
+        """Record that activities of a type are still listed."""
+        self.forget_unanswered(now)
+        for task in self._tasks_of(type_):
+            self._record_activities(task, now)
+
+    def update_all(self, now: datetime, *, polled: bool = False) -> set[str]:
+        """Record everything that is listed as evidence; return the tasks that have some."""
+        evident = {
+            known.name
+            for type_, known in BY_ACTIVITY_TYPE.items()
+            if self._shown.of_type(type_).counted and self._record_activities(known.name, now)
+        }
+        evident.update(
             task
-            for task, run in self._runs.items()
-            if run.row_idle_at_command and run.item_seen is None
-        ]
-        if len(waiting) != 1:
-            return set()  # of several, the row does not tell which
-        run = self._runs[waiting[0]]
-        run.row_spoke(now)
-        # Frames come one by one: what explains the row may be one of the next.
-        alone = self._row_busy_since is None or now - self._row_busy_since >= ROW_EXPLAINED
-        run.confirmed |= poll and alone and waiting[0] not in self._sending
-        return set(waiting)
+            for task, run in self.runs.items()
+            if run.activities and task not in evident and self._record_activities(task, now)
+        )
+        if meant := self._record_row(evident, now, polled=polled):
+            evident.add(meant)
+        return evident
 
-    def _explain_row(self, now: datetime) -> None:
-        """Take back what the row was believed to say just before an item said why it is busy."""
-        if self._row_busy_since and now - self._row_busy_since < ROW_EXPLAINED:
-            for run in self._runs.values():
-                if run.row_seen and run.row_seen >= self._row_busy_since:
+    def conclude(self, now: datetime, *, polled: bool = False) -> None:
+        """Begin and end runs by everything that is known now."""
+        self.forget_unanswered(now)
+        if self._stopped:
+            self._stopped = {
+                task: stopped
+                for task, stopped in self._stopped.items()
+                if rules.is_stopping(stopped, now)
+            }
+        evident = self.update_all(now, polled=polled)
+        row = self._shown.row
+        for task, run in tuple(self.runs.items()):
+            run.row_seen_busy |= row is Row.BUSY
+            if task in evident or task in self._sent or self._held[task] > 0:
+                continue
+            run.polls_without += polled
+            if outcome := rules.outcome(run, row, now):
+                self.end(task, outcome, run.last_seen)
+
+    def forget_unanswered(self, now: datetime) -> None:
+        """Remove the starts without an answer that had no evidence in time."""
+        for task, run in tuple(self.runs.items()):
+            if task not in self._sent and rules.is_forgotten(run, now):
+                del self.runs[task]
+
+    def _record_activities(self, task: str, now: datetime) -> KnownBy | None:
+        """Record the listed activities as evidence for a task, and begin its run if it is new."""
+        run, known = self.runs.get(task), BY_NAME[task]
+        if known.activity_type is None:
+            if run is None or not rules.is_kept(run, self._shown.row):
+                return None
+            known_by = KnownBy.ASSUMED
+        else:
+            listed = self._shown.of_type(known.activity_type)
+            by_rule = rules.known_by(run, listed, self._shown.row)
+            if by_rule is None or task in self._stopped or not self._is_listed(task):
+                return None
+            known_by = by_rule
+        if run is None:
+            start_known = rules.sees_starts(self._shown, now)
+            run = self.runs[task] = TrackedRun(since=now, start_known=start_known)
+        run.record_activity(now, known_by)
+        return known_by
+
+    def _record_row(self, evident: set[str], now: datetime, *, polled: bool) -> str | None:
+        """Record a busy row as evidence for the task that it must be busy for; return the task."""
+        shown = self._shown
+        observed = any(self.runs[task].known_by is KnownBy.OBSERVED for task in evident)
+        if shown.row is Row.BUSY and observed and not shown.row_explained:
+            shown.row_explained = True
+            self._take_back_row(now)
+        if (task := rules.meant_by_row(self.runs, shown)) is None:
+            return None
+        run = self.runs[task]
+        run.record_row(now)
+        # Frames come one by one: the next one may show what the row is busy for.
+        if polled and task not in self._sent and not rules.row_may_be_explained(shown, now):
+            run.confirmed = True
+        return task
+
+    def _take_back_row(self, now: datetime) -> None:
+        """Take back what the row was evidence for just before an activity explained it."""
+        busy_since = self._shown.row_busy_since
+        if busy_since and rules.row_may_be_explained(self._shown, now):
+            for run in self.runs.values():
+                if run.row_seen and run.row_seen >= busy_since:
                     run.row_seen = None
 
-    def _announce(self, task: str, run: Evidence) -> None:
+    def _deny_listed(self, task: str) -> None:
+        """Let no activity that is listed now be evidence for a task."""
+        if known := BY_NAME.get(task):
+            self._shown.deny(known)
+            if run := self.runs.get(task):
+                self._collect_activities(task, run)
+
+    def _collect_activities(self, task: str, run: TrackedRun) -> None:
+        known = BY_NAME.get(task)
+        run.activities = self._shown.of_task(known) - run.foreign if known else set()
+
+    def _is_listed(self, task: str) -> bool:
+        return self.tasks is None or task in self.tasks
+
+    def _tasks_of(self, type_: str) -> tuple[str, ...]:
+        if known := BY_ACTIVITY_TYPE.get(type_):
+            return (known.name,)
+        return tuple(known.name for known in BY_AMBIGUOUS_TYPE.get(type_, ()))
+
+    def _announce(self, task: str, run: TrackedRun) -> None:
+        """Collect the event of a start that was seen, once."""
         if run.confirmed and not run.announced:
             run.announced = True
             if run.start_known:
-                self._news.append(run.run(task))
-
-    def _end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
-        run = self._runs.pop(task)
-        if run.confirmed:
-            self._announce(task, run)
-            self._news.append(run.ended_run(task, outcome, ended))
+                self._events.append(run.as_run(task))

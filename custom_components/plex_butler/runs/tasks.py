@@ -1,8 +1,8 @@
 """The one table of what is known about Butler tasks.
 
-The list of tasks always comes from the server; this table only says more about those it knows.
-Names are seen on live servers and in the OpenAPI file; which activity belongs to which task is
-inferred from the activity's type, and only types of which one task is the plain cause are mapped.
+The list of tasks always comes from the server; this table only adds to those it knows. The names
+were seen on live servers and stand in the OpenAPI file. Which activity belongs to which task is
+inferred from the type of the activity, and only types that a single task causes are mapped.
 """
 
 from collections.abc import Container
@@ -14,8 +14,9 @@ from typing import Final
 class KnownTask:
     """What is known about one task.
 
-    `key` stands in translations, icons, drop-downs and responses; `name` goes over the wire.
-    `activity_type` belongs to this task alone; `ambiguous_types` users cause as well.
+    `key` is used in translations, icons, drop-downs and responses, `name` on the wire.
+    Activities of `activity_type` belong to this task alone; those of `ambiguous_types` are caused
+    by users as well. `freezes_server`: the server may answer nothing while the task runs.
     """
 
     name: str
@@ -25,12 +26,17 @@ class KnownTask:
     freezes_server: bool = False
     enabled_by_default: bool = True
 
+    @property
+    def types(self) -> frozenset[str]:
+        """Return the types of all activities that the task may cause."""
+        return self.ambiguous_types | ({self.activity_type} if self.activity_type else set())
+
 
 _SCAN = "library.update.section"
 _METADATA = "library.update.item.metadata"
 
 KNOWN_TASKS: Final = (
-    # May restart the server: its controls are off until somebody wants them.
+    # May restart the server: its controls are disabled until somebody enables them.
     KnownTask("AutomaticUpdates", "automatic_updates", enabled_by_default=False),
     KnownTask("BackupDatabase", "backup_database"),
     KnownTask("BuildGracenoteCollections", "build_gracenote_collections"),
@@ -73,14 +79,18 @@ KNOWN_TASKS: Final = (
 )
 
 BY_NAME: Final = {task.name: task for task in KNOWN_TASKS}
-TASK_OF_ACTIVITY: Final = {task.activity_type: task for task in KNOWN_TASKS if task.activity_type}
+BY_ACTIVITY_TYPE: Final = {task.activity_type: task for task in KNOWN_TASKS if task.activity_type}
+BY_AMBIGUOUS_TYPE: Final = {
+    type_: tuple(task for task in KNOWN_TASKS if type_ in task.ambiguous_types)
+    for type_ in sorted({type_ for task in KNOWN_TASKS for type_ in task.ambiguous_types})
+}
 
 
 def task_key(name: str) -> str:
-    """Return the key of a task: its own where it is known, the server's name otherwise."""
+    """Return the key of a task: its own if it is known, the server's name otherwise."""
     return known.key if (known := BY_NAME.get(name)) else name
 
 
 def is_among(name: str, wanted: Container[str]) -> bool:
-    """Tell whether a task is one of those that a user chose, by their keys or names."""
+    """Return whether a task is one of those that a user chose, by their keys or names."""
     return name in wanted or task_key(name) in wanted

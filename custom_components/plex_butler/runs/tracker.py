@@ -1,232 +1,218 @@
-"""What is running: evidence in, run states out.
+"""What runs on one server: evidence in, runs and events out.
 
-A Plex Media Server never says which Butler task runs. This room concludes it from what the
-server answers to our own commands and from its activities, by the rules that the README gives in
-plain words ("What is known about running"). It is pure: no I/O, no Home Assistant, and the time
-is handed in.
+A Plex Media Server never says which Butler task runs. It is concluded from the answers to our own
+commands and from the activities that the server lists, by the rules in `rules.py`. There is no
+I/O and no clock here: every method is given the time at which its evidence was gathered.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from ..plex import Activity, ActivityChanged
-from .models import KnownBy, Outcome, Run, RunNews
-from .open_runs import Conclusions
-from .tasks import BY_NAME, TASK_OF_ACTIVITY
-from .tracked_run import GRACE_ALREADY_RUNNING, Evidence
+from . import rules
+from .activities import ActivityList, Row
+from .models import KnownBy, Outcome, Run, RunEvent
+from .open_runs import OpenRuns
+from .tasks import BY_ACTIVITY_TYPE
+from .tracked_run import TrackedRun
 
 
-@dataclass(slots=True)
-class Runs(Conclusions):
-    """The runs of one server.
+class SentStart:
+    """A start that was sent. Unless one of these methods is called, it stays unconfirmed."""
 
-    Each method but the properties takes evidence in and the time at which it was gathered. What
-    began and what is over is collected until `take_news` is called.
-    """
+    def __init__(self, open_runs: OpenRuns, task: str, run: TrackedRun) -> None:
+        """Initialize a start without an answer."""
+        self.answered = False
+        self._open_runs = open_runs
+        self._task = task
+        self._run = run
+
+    def accepted(self, now: datetime) -> None:
+        """Record that the server accepted it: the task runs, assumed, since it was sent."""
+        self.answered = True
+        self._open_runs.confirm(self._task, self._run)
+        self._open_runs.conclude(now)
+
+    def already_running(self, now: datetime) -> None:
+        """Record that the server said that the task was running already; not since when."""
+        self.answered = True
+        self._open_runs.join(self._task, self._run, now)
+
+    def refused(self) -> None:
+        """Record that it was refused, or never arrived."""
+        self.answered = True
+        self._open_runs.withdraw(self._task, self._run)
+
+
+class RunTracker:
+    """The runs of one server. Tasks go by the server's own names."""
+
+    def __init__(self) -> None:
+        """Initialize without any knowledge."""
+        self._shown = ActivityList()
+        self._open = OpenRuns(self._shown)
+
+    # --- what is known
 
     @property
     def running(self) -> dict[str, Run]:
-        """The tasks that run, in the order in which they began."""
-        return {task: run.run(task) for task, run in self._runs.items() if run.confirmed}
+        """Return the tasks that run, in the order in which they began."""
+        return {task: run.as_run(task) for task, run in self._open.runs.items() if run.confirmed}
 
     @property
     def maintenance(self) -> bool:
-        """Whether Butler is at work: its row says so, or a task runs."""
-        return self._listing.row_busy or any(run.confirmed for run in self._runs.values())
+        """Return whether Butler is at work: its row is busy, or a task runs."""
+        return self._shown.row is Row.BUSY or any(run.confirmed for run in self._open.runs.values())
 
     @property
     def row_proven(self) -> bool:
-        """Whether this server's `butler` row was ever seen busy, and so tells something."""
-        return self._listing.row_proven
+        """Return whether Butler's row was seen busy on this version of the server."""
+        return self._shown.row is not Row.MUTE
 
     @property
     def unsettled(self) -> bool:
-        """Whether a command or a run still waits for evidence."""
-        return bool(self._runs or self._stopping or self._listing.row_busy)
+        """Return whether anything runs, or a command still waits for evidence."""
+        return self._open.unsettled or self._shown.row is Row.BUSY
 
     @property
     def listed(self) -> frozenset[str]:
-        """The uuids of the activities that are listed, Butler's own row not among them."""
-        return frozenset(self._listing.items)
+        """Return the uuids of the activities that are listed, without Butler's row."""
+        return frozenset(self._shown.types)
 
-    def take_news(self) -> tuple[RunNews, ...]:
-        """Hand out what began and what is over since the last call, in order."""
-        for task, run in self._runs.items():
-            self._announce(task, run)
-        news, self._news = tuple(self._news), []
-        return news
+    def take_events(self) -> tuple[RunEvent, ...]:
+        """Return what has begun and ended since the last call, in order."""
+        return self._open.take_events()
 
-    # --- memory
+    # --- restarts of Home Assistant
 
-    @property
-    def remembered(self) -> dict[str, Evidence]:
-        """What has to be known of the runs to go on with them after a restart."""
-        return {task: replace(run) for task, run in self._runs.items() if run.confirmed}
-
-    def recall(self, runs: Mapping[str, Evidence], *, row_proven: bool) -> None:
-        """Go on with what ran before a restart of ours, before the first poll."""
-        self._runs |= {
-            task: replace(run, unseen=True, announced=True) for task, run in runs.items()
+    def to_store(self) -> dict[str, TrackedRun]:
+        """Return what is needed to go on with the runs after a restart."""
+        return {
+            task: replace(run, activities=set())
+            for task, run in self._open.runs.items()
+            if run.confirmed
         }
-        self._listing.row_proven = row_proven
-        self._row_explained = any(
+
+    def restore(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
+        """Go on with the runs from before a restart; to be called before the first poll."""
+        for task, run in runs.items():
+            self._open.runs[task] = replace(run, unseen=True, announced=True, activities=set())
+        self._shown.row = Row.IDLE if row_proven else Row.MUTE
+        self._shown.row_explained = any(
             run.row_seen_busy and run.known_by is KnownBy.OBSERVED for run in runs.values()
         )
 
-    # --- what the server answered to our own commands
-
-    def sending_start(self, task: str, now: datetime) -> None:
-        """Note that a start is about to be sent: what follows may be of its doing.
-
-        It is to be followed by one of the four that say what came of it.
-        """
-        self._sending[task] = self._our_start(now)
-        self._runs.setdefault(task, self._sending[task])
-
-    def started(self, task: str, now: datetime) -> None:
-        """Note that the server accepted our start: the task runs, assumed, since now."""
-        sent = self._sending.pop(task, None) or self._our_start(now)
-        if self._runs.get(task) is not sent:
-            # Running tasks are answered otherwise: a run that we still believed in is over.
-            self.was_not_running(task)
-            self._runs[task] = sent
-        sent.confirmed = True
-        self._stopping.pop(task, None)
-        self._conclude(now)
-
-    def already_running(self, task: str, now: datetime) -> None:
-        """Note that the server said the task was running already; since when, it does not say."""
-        sent = self._sending.pop(task, None)
-        self._stopping.pop(task, None)
-        run = self._runs.setdefault(task, self._our_start(now))
-        if run is sent or not run.confirmed:
-            run.start_known, run.foreign = False, frozenset()
-        run.ours = run.confirmed = True
-        run.grace_until = now + GRACE_ALREADY_RUNNING
-
-    def start_unconfirmed(self, task: str, now: datetime) -> None:
-        """Note that our start got no answer: it counts only if evidence follows."""
-        self._sending.pop(task, None)
-        self._runs.setdefault(task, self._our_start(now))
-
-    def start_refused(self, task: str) -> None:
-        """Note that our start never arrived, or was refused."""
-        if (sent := self._sending.pop(task, None)) and self._runs.get(task) is sent:
-            del self._runs[task]
+    # --- what the server answered to our commands
 
     @contextmanager
-    def holding(self, tasks: Iterable[str]) -> Iterator[None]:
-        """End none of these by what is seen while a stop is under way: the answer says how."""
-        held = tuple(tasks)
-        self._held.update(held)
+    def start_sent(self, task: str, now: datetime) -> Iterator[SentStart]:
+        """Expect the answer to a start that is about to be sent.
+
+        A start that is left without an answer, by an error or a cancellation, counts only if
+        evidence follows.
+        """
+        run = self._open.begin(task, now)
+        sent = SentStart(self._open, task, run)
         try:
-            yield
+            yield sent
         finally:
-            self._held.subtract(held)
+            if not sent.answered:
+                self._open.leave_unconfirmed(task, run)
+
+    def stop_sent(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
+        """Expect the answer to a stop: until then no evidence ends these runs."""
+        return self._open.held(tasks)
 
     def stopped(self, task: str, now: datetime) -> None:
-        """Note that the server stopped the task, or took it from its queue."""
-        self._stopping[task] = now
-        if task in self._runs:
-            self._end(task, Outcome.STOPPED, now)
+        """Record that the server stopped a task, or removed it from its queue."""
+        self._open.stop(task, now)
 
     def was_not_running(self, task: str) -> None:
-        """Note that the server said, in whatever way, that the task was not running."""
-        if (run := self._runs.get(task)) is None:
-            return
-        seen = run.known_by is KnownBy.OBSERVED and not run.unseen
-        self._end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.last_seen)
-        # By the server's own word, what is listed now is somebody else's work.
-        self._listing.deny({task})
+        """Record that the server said that a task was not running."""
+        self._open.deny(task)
 
     def all_started(self) -> None:
-        """Note that the server took our order to start whatever is due: new items count at once."""
-        self._listing.deny(self._stopping)
-        self._stopping.clear()
+        """Record that the server accepted to start whatever is due; nothing runs by that alone."""
+        self._open.forget_stops()
 
     def all_stopped(self, now: datetime) -> None:
-        """Note that the server stopped everything and dropped its queue."""
-        mapped = [known.name for known in TASK_OF_ACTIVITY.values()]
-        for task in dict.fromkeys([*self._runs, *mapped]):
-            self.stopped(task, now)
+        """Record that the server stopped all tasks and emptied its queue."""
+        observable = (known.name for known in BY_ACTIVITY_TYPE.values())
+        for task in dict.fromkeys([*self._open.runs, *observable]):
+            self._open.stop(task, now)
 
-    # --- what the server shows by itself
+    # --- what the server shows
 
     def tasks_listed(self, tasks: Iterable[str]) -> None:
-        """Note which tasks the server has: no other one can run."""
-        self._tasks = frozenset(tasks)
-        for task in self._runs.keys() - self._tasks:
-            self._end(task, Outcome.END_NOT_SEEN, None)
-
-    def server_updated(self) -> None:
-        """Note that another version answers: it has restarted, and its row has to be seen anew."""
-        self.lost()
-        self._listing.row_proven = False
-
-    def frozen(self, now: datetime) -> bool:
-        """Note that the server takes connections and answers nothing; tell whether that is ours.
-
-        It is evidence for a task that freezes servers and that we started, confirmed or not.
-        """
-        for task, run in self._runs.items():
-            known = BY_NAME.get(task)
-            in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
-            if run.ours and in_time and known and known.freezes_server:
-                run.row_spoke(now)
-                run.confirmed = True
-        return self.maintenance
-
-    def out_of_sight(self) -> None:
-        """Note that a poll failed: what begins or ends until the next one is not seen to."""
-        self._watched_since = None
-        self._row_rested = False
-        for run in self._runs.values():
-            run.unseen = True
-
-    def lost(self) -> None:
-        """Note that the server stopped or restarted: whatever ran, its end was not seen."""
-        for task in tuple(self._runs):
-            self._end(task, Outcome.END_NOT_SEEN, None)
-        self._listing.clear()
-        self._row_explained = self._row_rested = False
-        self._watched_since = None
+        """Record which tasks the server has: no other one can run."""
+        self._open.tasks = frozenset(tasks)
+        for task in self._open.runs.keys() - self._open.tasks:
+            self._open.end(task, Outcome.END_NOT_SEEN, None)
 
     def polled(self, activities: Iterable[Activity], now: datetime) -> None:
-        """Take in what `/activities` lists."""
-        was_busy = self._listing.row_busy
-        self._listing.read(activities)
-        self._row_turned(now, was_busy=was_busy)
-        self._conclude(now, poll=True)
-        self._watched_since = self._watched_since or now
-        self._row_rested |= self._listing.row_rests
+        """Record the answer to a poll of the activities."""
+        self._shown.replace(activities, now)
+        self._open.collect_activities()
+        self._open.conclude(now, polled=True)
+        self._shown.watch(now)
 
     def changed(self, change: ActivityChanged, now: datetime) -> bool:
-        """Take in one frame of the notification stream, by the same rules as a poll.
+        """Record a frame of the notification stream.
 
-        Returns whether only a poll can tell what a new item means: beside a row that was idle
-        when it was last seen, it may be Butler's or somebody else's.
+        Returns whether only a poll can say what it means: a new activity beside a row that was
+        idle when it was last seen may be Butler's or somebody else's, and a list that is too long
+        is not kept.
         """
-        activity, was_busy = change.activity, self._listing.row_busy
-        self._forget_unconfirmed(now)
-        item = self._listing.items.get(activity.uuid)
-        if item and not change.ended:
-            # The most frequent frame by far: it ends nothing.
-            self._hear(activity.uuid, item, now)
+        activity = change.activity
+        type_ = self._shown.types.get(activity.uuid)
+        if type_ is not None and not change.ended:
+            # By far the most frequent frame; it begins and ends nothing.
+            self._open.update(type_, now)
             return False
+        self._open.forget_unanswered(now)
         # Until now everything was as it is listed.
-        self._hear_row(now, self._hear_listed(now), poll=False)
-        new = None
+        self._open.update_all(now)
+        kept = True
         if change.ended:
-            self._listing.drop(activity)
-        else:
-            new = self._listing.show(activity)
-        self._row_turned(now, was_busy=was_busy)
-        self._conclude(now)
-        return bool(
-            new
-            and new.butlers is None
-            and self._listing.row_proven
-            and new.type in TASK_OF_ACTIVITY
-        )
+            self._shown.remove(activity, now)
+            self._open.remove_activity(activity.uuid, type_ or activity.type)
+        elif kept := self._shown.add(activity, now):
+            self._open.add_activity(activity.uuid, activity.type)
+        self._open.conclude(now)
+        return not kept or self._is_unclear(activity)
+
+    def _is_unclear(self, activity: Activity) -> bool:
+        if not self.row_proven or activity.type not in BY_ACTIVITY_TYPE:
+            return False
+        return activity.uuid in self._shown.of_type(activity.type).unclear
+
+    # --- when the server cannot be asked
+
+    def poll_failed(self) -> None:
+        """Record that a poll failed: what begins or ends until the next one is not seen."""
+        self._shown.stop_watching()
+        for run in self._open.runs.values():
+            run.unseen = True
+
+    def frozen(self, now: datetime) -> None:
+        """Record that the server takes connections and answers nothing.
+
+        That is evidence for a task that freezes servers and that we started, confirmed or not.
+        """
+        for task, run in self._open.runs.items():
+            if rules.freezes(task, run, now):
+                run.record_row(now)
+                run.confirmed = True
+
+    def server_gone(self) -> None:
+        """Record that the server stopped or restarted: every run has ended without being seen."""
+        for task in tuple(self._open.runs):
+            self._open.end(task, Outcome.END_NOT_SEEN, None)
+        self._shown.clear()
+
+    def server_updated(self) -> None:
+        """Record that another version answers: it has restarted, and its row is to be proven."""
+        self.server_gone()
+        self._shown.row = Row.MUTE

@@ -1,0 +1,135 @@
+"""What a user asks of a server: tasks are found, started, stopped and waited for."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .butler.session import ButlerSession
+from .const import DOMAIN
+from .outages import Outages
+from .plex import ButlerTask, PlexError, StartResult, StopResult, TaskNotFoundError
+from .run_events import EndedRuns, RunEvents
+from .runs.models import EndedRun
+from .runs.tasks import task_key
+
+
+class Commands:
+    """The commands to one server.
+
+    Each of them raises HomeAssistantError, and sends nothing that cannot arrive.
+    """
+
+    def __init__(
+        self,
+        entry: ConfigEntry,
+        session: ButlerSession,
+        outages: Outages,
+        run_events: RunEvents,
+        *,
+        after: Callable[[], None],
+    ) -> None:
+        """Initialize; `after` is called when a command was sent, whatever came of it."""
+        self._entry = entry
+        self._session = session
+        self._outages = outages
+        self._run_events = run_events
+        self._after = after
+        self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def find(self, wanted: str) -> ButlerTask:
+        """Return the task that the server lists under this name, or that has this key.
+
+        Raises ServiceValidationError.
+        """
+        tasks = self._session.tasks
+        if task := tasks.get(wanted):
+            return task
+        for name, task in tasks.items():
+            if wanted == task_key(name):
+                return task
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="task_not_listed",
+            translation_placeholders={"task": wanted, "server": self._entry.title},
+        )
+
+    async def start(self, name: str) -> StartResult:
+        """Start a task by the server's own name."""
+        result, _ = await self._start(name)
+        return result
+
+    async def run(self, name: str, at_most: timedelta) -> EndedRun | None:
+        """Start a task, or join the run that goes on, and wait until it has ended.
+
+        Returns None if that takes longer than `at_most`; the task goes on then, as it does when
+        the waiting is cancelled. Raises HomeAssistantError also if the config entry is unloaded.
+        """
+        with self._run_events.ended_runs(name) as ended_runs:
+            result, sent = await self._start(name)
+            joined = result is StartResult.ALREADY_RUNNING
+            while joined and not ended_runs.empty():
+                ended_runs.get_nowait()  # ended before the server said that the task runs
+            try:
+                async with asyncio.timeout(at_most.total_seconds()):
+                    return await self._end_of(ended_runs, None if joined else sent)
+            except TimeoutError:
+                return None
+
+    async def stop(self, name: str) -> StopResult:
+        """Stop a task by the server's own name."""
+        self.find(name)
+        return await self._send(partial(self._session.stop, name))
+
+    async def start_all(self) -> None:
+        """Ask for all tasks that are enabled and due; nothing runs by that alone."""
+        await self._send(self._session.start_all)
+
+    async def stop_all(self) -> None:
+        """Stop all tasks and empty the server's queue."""
+        await self._send(self._session.stop_all)
+
+    async def _start(self, name: str) -> tuple[StartResult, datetime]:
+        """Start a task; of two starts at once, the second waits for the answer to the first."""
+
+        def require_listed_and_answering() -> None:
+            self._outages.require_answering()
+            self.find(name)
+
+        async with self._starting[name]:
+            self.find(name)
+            return await self._send(
+                partial(self._session.start, name, before_sending=require_listed_and_answering)
+            )
+
+    async def _end_of(self, ended_runs: EndedRuns, started: datetime | None) -> EndedRun:
+        """Wait for the end of the run that started then, or of any run."""
+        try:
+            while True:
+                ended = await ended_runs.get()
+                # A start that is accepted ends the run that was shown before.
+                if started is None or ended.started == started:
+                    return ended
+        except asyncio.QueueShutDown:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="stopped_waiting",
+                translation_placeholders={"server": self._entry.title},
+            ) from None
+
+    async def _send[R](self, command: Callable[[], Awaitable[R]]) -> R:
+        """Send a command, unless the last poll says that it cannot arrive."""
+        self._outages.require_answering()
+        try:
+            return await command()
+        except PlexError as err:
+            self._outages.act_on(err)
+            if isinstance(err, TaskNotFoundError):
+                self._session.read_lists_next()
+            raise self._outages.translated(HomeAssistantError, err) from err
+        finally:
+            self._after()

@@ -1,0 +1,112 @@
+"""Who is notified of runs: the event entity, the triggers, and actions that wait for an end."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.signal_type import SignalType
+
+from .const import DOMAIN
+from .runs.models import EndedRun, RunEvent
+
+
+class Maintenance(StrEnum):
+    """What Butler as a whole did."""
+
+    STARTED = "maintenance_started"
+    OVER = "maintenance_over"
+
+
+type ButlerEvent = RunEvent | Maintenance
+
+SIGNAL_EVENT: SignalType[str, ButlerEvent] = SignalType(f"{DOMAIN}_event")
+"""Sent with the id of a config entry for each event, once the entities show it."""
+
+type EndedRuns = asyncio.Queue[EndedRun]
+
+
+class RunEvents:
+    """The events of one server, until the entities show what led to them."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Initialize without events."""
+        self._hass = hass
+        self._entry_id = entry_id
+        self._pending: list[RunEvent] = []
+        self._maintenance: bool | None = None
+        self._listeners: list[Callable[[ButlerEvent], None]] = []
+        self._waiting: list[tuple[str, EndedRuns]] = []
+
+    @property
+    def pending(self) -> bool:
+        """Return whether events wait for the entities."""
+        return bool(self._pending)
+
+    @callback
+    def async_listen(self, listener: Callable[[ButlerEvent], None]) -> CALLBACK_TYPE:
+        """Let an entity show events, before the triggers fire."""
+        self._listeners.append(listener)
+
+        @callback
+        def remove() -> None:
+            self._listeners.remove(listener)
+
+        return remove
+
+    @contextmanager
+    def ended_runs(self, task: str) -> Iterator[EndedRuns]:
+        """Collect every run of a task that ends, also those that are no event for others.
+
+        The queue raises QueueShutDown once the config entry is unloaded.
+        """
+        waiting = (task, asyncio.Queue[EndedRun]())
+        self._waiting.append(waiting)
+        try:
+            yield waiting[1]
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+
+    @callback
+    def async_add(self, events: Iterable[RunEvent]) -> None:
+        """Add what has begun and ended; it is sent with the next `async_send`."""
+        for event in events:
+            self._pending.append(event)
+            if isinstance(event, EndedRun):
+                for task, ended_runs in self._waiting:
+                    if task == event.task:
+                        ended_runs.put_nowait(event)
+
+    @callback
+    def async_discard(self) -> None:
+        """Send nothing of what has happened: the server or we were not there to see it."""
+        self._pending.clear()
+        self._maintenance = None
+
+    @callback
+    def async_send(self, *, maintenance: bool) -> None:
+        """Send the events, now that the entities show what led to them."""
+        if not self._pending and maintenance is self._maintenance:
+            return
+        events: list[ButlerEvent] = [*self._pending]
+        self._pending.clear()
+        before, self._maintenance = self._maintenance, maintenance
+        if before is False and maintenance:
+            events.insert(0, Maintenance.STARTED)
+        elif before and not maintenance:
+            events.append(Maintenance.OVER)
+        for event in events:
+            for listener in tuple(self._listeners):
+                listener(event)
+        for event in events:
+            async_dispatcher_send(self._hass, SIGNAL_EVENT, self._entry_id, event)
+
+    @callback
+    def async_close(self) -> None:
+        """Let nobody wait any longer: the config entry is unloaded."""
+        for _, ended_runs in self._waiting:
+            ended_runs.shutdown(immediate=True)
+        self._waiting.clear()
