@@ -1,0 +1,1 @@
+"""The tests of the config flow, and what they share."""
