@@ -66,7 +66,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         # The machine identifier of the server that the user has chosen: no other gets its token.
         self._chosen: str | None = None
         self._chosen_token = ""
-        # The same of a server on the network. It has not proved it, so no token depends on it.
+        # The one that a server on the network claims to have: a sign-in looks for this server.
         self._wanted: str | None = None
         self._found: dict[str, gdm.FoundServer] = {}
         self._sign_in: WaitingSignIn | None = None
@@ -195,7 +195,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             if self._entry:
                 # The port serves http and https (OpenAPI): a secure connection stays secure.
                 scheme = URL(self._data[CONF_URL]).scheme
-                return await self._async_move(f"{scheme}://{server.host}:{server.port}")
+                return await self._async_use_address(f"{scheme}://{server.host}:{server.port}")
             self._data[CONF_URL] = f"http://{server.host}:{server.port}"
             return await self.async_step_found()
         self._found = {
@@ -254,8 +254,8 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_external_step_done(next_step_id="signed_in")
         return self.async_external_step(step_id="sign_in", url=str(self._sign_in.page))
 
-    # Each error of a sign-in has a menu, and Home Assistant requires a step for each menu. The menu
-    # leads elsewhere; the step itself runs when the dialog is loaded again, and signs in anew.
+    # Each error of a sign-in is a menu with the key of the error, and each menu must be a step. Home
+    # Assistant runs this step only if the dialog is loaded again, which starts a new sign-in.
     async_step_sign_in_refused = async_step_sign_in
     async_step_sign_in_expired = async_step_sign_in
     async_step_rate_limited = async_step_sign_in
@@ -324,7 +324,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         # With its port: an address without one would be read as one with port 32400.
         text = ParsedAddress(address, scheme_given=True).text
         if known:
-            return await self._async_move(text, verify_ssl=True)
+            return await self._async_use_address(text, verify_ssl=True)
         self._data[CONF_URL] = text
         return await self._async_check_and_save()
 
@@ -349,7 +349,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
     # Check and save
 
-    async def _async_move(
+    async def _async_use_address(
         self, address: str, *, verify_ssl: bool | None = None
     ) -> ConfigFlowResult:
         """Save the address at which a known server was found; the user confirms a new one first."""

@@ -1,6 +1,7 @@
 """What must not get lost or go astray on the ways through the config flow and into the set-up."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 import json
 import ssl
 from typing import Any
@@ -26,6 +27,7 @@ from tests.scripted_server import MACHINE_IDENTIFIER, http, scripted_server
 from tests.simulator import SimulatedPlex
 from tests.simulator.gdm import SimulatedGdm, reply
 from tests.simulator.plex_tv import SimulatedPlexTv
+from tests.simulator.plex_tv_faults import PlexTvFaults
 
 
 def self_signed() -> ssl.SSLContext:
@@ -175,24 +177,47 @@ async def test_secure_connection_stays_secure_when_the_server_is_found_again(
 # --- the sign-in
 
 
-async def test_dialog_that_is_closed_while_plex_is_asked_for_the_page_waits_for_nobody(
-    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, socket_enabled: None
-) -> None:
-    async with SimulatedPlexTv() as plex_tv:
+@pytest.fixture
+async def slow_plex_tv(
+    monkeypatch: pytest.MonkeyPatch, socket_enabled: None
+) -> AsyncGenerator[SimulatedPlexTv]:
+    """A plex.tv that takes a moment for each answer."""
+    async with SimulatedPlexTv(faults=PlexTvFaults(slow=0.05)) as simulated:
         monkeypatch.setattr(
-            "custom_components.plex_butler.plex.account.client.PLEX_TV", URL(plex_tv.url)
+            "custom_components.plex_butler.plex.account.client.PLEX_TV", URL(simulated.url)
         )
-        plex_tv.faults.slow = 0.05
-        result = await open_menu(hass)
-        opening = asyncio.create_task(go(hass, result, next_step_id="sign_in"))
-        while not plex_tv.requests:
-            await asyncio.sleep(0)
-        hass.config_entries.flow.async_abort(result["flow_id"])
-        with pytest.raises(UnknownFlow):
-            await opening
-        assert len(plex_tv.codes) == 1
+        yield simulated
+
+
+async def waiting(hass: HomeAssistant) -> int:
+    """Return how many sign-ins wait for the user."""
+    await asyncio.sleep(0)
+    return sum(not task.done() for task in hass._background_tasks)
+
+
+async def test_dialog_that_is_closed_while_plex_is_asked_for_the_page_waits_for_nobody(
+    hass: HomeAssistant, slow_plex_tv: SimulatedPlexTv
+) -> None:
+    result = await open_menu(hass)
+    opening = asyncio.create_task(go(hass, result, next_step_id="sign_in"))
+    while not slow_plex_tv.requests:
         await asyncio.sleep(0)
-        assert all(task.done() for task in hass._background_tasks)
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    with pytest.raises(UnknownFlow):
+        await opening
+    assert len(slow_plex_tv.codes) == 1
+    assert await waiting(hass) == 0
+
+
+async def test_sign_in_that_is_chosen_twice_waits_once(
+    hass: HomeAssistant, slow_plex_tv: SimulatedPlexTv
+) -> None:
+    result = await open_menu(hass)
+    pages = await asyncio.gather(*(go(hass, result, next_step_id="sign_in") for _ in range(2)))
+    assert len({page["url"] for page in pages}) == len(slow_plex_tv.codes) == 2
+    assert await waiting(hass) == 1
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    assert await waiting(hass) == 0
 
 
 # --- cookies and certificates
