@@ -1,1 +1,1 @@
-"""What the steps of the config flow are made of."""
+"""The parts of the config flow that need no flow: forms, checks, the sign-in, the takeover."""

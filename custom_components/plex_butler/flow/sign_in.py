@@ -1,0 +1,104 @@
+"""A sign-in with Plex that waits in the background, and the servers that it leads to."""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from homeassistant.core import HomeAssistant, callback
+from yarl import URL
+
+from ..connection import create_session, integration_version
+from ..const import DOMAIN
+from ..plex.account.models import AccountServer, Pin
+from ..plex.account.sign_in import SignIn
+
+_NONE: Final = "-"
+
+
+class WaitingSignIn:
+    """A sign-in that waits in a background task until the user has signed in on a page of Plex."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        sign_in: SignIn,
+        page: URL,
+        pin: Pin,
+        on_finished: Callable[[], None],
+    ) -> None:
+        """Start to wait. `on_finished` is called when the wait succeeds or fails, but not if closed."""
+        self.page = page
+        self._sign_in = sign_in
+        self._task = hass.async_create_background_task(sign_in.wait(pin), f"{DOMAIN} sign-in")
+        self._task.add_done_callback(lambda task: None if task.cancelled() else on_finished())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the user has signed in, or the wait has failed."""
+        return self._task.done()
+
+    async def servers(self) -> tuple[AccountServer, ...]:
+        """Return the servers of the account, once the user has signed in. Raises AccountError."""
+        await self._task
+        return await self._sign_in.servers()
+
+    @callback
+    def close(self) -> None:
+        """Stop waiting, and release the connections."""
+        self._task.cancel()
+        self._sign_in.close()
+
+
+async def start_sign_in(
+    hass: HomeAssistant, client_identifier: str, on_finished: Callable[[], None]
+) -> WaitingSignIn:
+    """Request the page on which the user signs in, and wait. It has to be closed by the caller.
+
+    Raises AccountError.
+    """
+    session = create_session(hass, verify_ssl=True, auto_cleanup=False)
+    sign_in = SignIn(session, client_identifier, integration_version(hass))
+    try:
+        page, pin = await sign_in.begin()
+    except BaseException:
+        sign_in.close()
+        raise
+    return WaitingSignIn(hass, sign_in, page, pin, on_finished)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChoice:
+    """The servers of an account: those that can be chosen, and the names of the others."""
+
+    usable: dict[str, AccountServer]
+    shared: list[str]
+    added: list[str]
+
+    @classmethod
+    def among(
+        cls, servers: Sequence[AccountServer], added: Container[str | None], wanted: str | None
+    ) -> Self:
+        """Sort the servers of an account.
+
+        `added` holds the machine identifiers of servers that have an entry already. If `wanted` is
+        not None, only the server with this machine identifier can be chosen.
+        """
+        owned = [server for server in servers if server.owned]
+        return cls(
+            usable={
+                server.machine_identifier: server
+                for server in owned
+                if server.machine_identifier not in added
+                and wanted in (None, server.machine_identifier)
+            },
+            shared=[server.name for server in servers if not server.owned],
+            added=[server.name for server in owned if server.machine_identifier in added],
+        )
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """The names of the servers that cannot be chosen, for the description of a step."""
+        return {
+            "shared": ", ".join(self.shared) or _NONE,
+            "known": ", ".join(self.added) or _NONE,
+        }
