@@ -1,4 +1,4 @@
-"""Binary sensors: is Butler at work, and does the server answer."""
+"""Binary sensors: whether Butler is at work, and whether the server answers."""
 
 from typing import Any, override
 
@@ -45,7 +45,13 @@ async def async_setup_entry(
 
 
 class MaintenanceBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
-    """On while Butler is at work, whether Plex says with which task or not."""
+    """On while Butler is at work, even if Plex does not say with which task."""
+
+    @property
+    @override
+    def shown(self) -> bool:
+        """Return what the state depends on."""
+        return self.coordinator.data.maintenance
 
     @property
     @override
@@ -55,13 +61,19 @@ class MaintenanceBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
 
 
 class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
-    """On while the server answers, or is known to be held up by its own maintenance."""
+    """On while the server answers, or is kept from answering by its own maintenance."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return True: that the server is away is what this entity is there to say."""
+        """Return True: this entity says whether the server is there."""
         return True
+
+    @property
+    @override
+    def shown(self) -> tuple[bool, bool]:
+        """Return what the state depends on."""
+        return self.coordinator.last_update_success, self.coordinator.data.busy
 
     @property
     @override
@@ -72,5 +84,5 @@ class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return whether the server is too busy with its maintenance to answer."""
+        """Return whether its maintenance keeps the server from answering."""
         return {"busy": self.coordinator.last_update_success and self.coordinator.data.busy}

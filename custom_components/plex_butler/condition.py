@@ -26,18 +26,18 @@ _SCHEMA = vol.Schema(
 class TaskIsRunningCondition(Condition):
     """True while one of the tasks, or any task at all, is known or assumed to run.
 
-    Of a server that does not answer nothing is known: the condition is not met.
+    While the server does not answer nothing is known, and the condition is not met.
     """
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Take the options, which are valid."""
+        """Initialize with valid options."""
         super().__init__(hass, config)
         self._options: dict[str, Any] = config.options or {}
 
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Validate the options; what they name may come later."""
+        """Validate the options; a server or task that they name may not exist yet."""
         validated: ConfigType = _SCHEMA(config)
         return validated
 

@@ -1,4 +1,4 @@
-"""The connection to one server: a session of its own, and the client on it."""
+"""The connection to one server: an aiohttp session of its own, and the client that uses it."""
 
 from collections.abc import Mapping
 from typing import Any

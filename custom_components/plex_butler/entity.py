@@ -1,4 +1,4 @@
-"""What every entity shares."""
+"""The base classes of all entities."""
 
 from collections.abc import Callable
 from typing import Final, override
@@ -20,9 +20,10 @@ _TASK: Final = "task_"
 
 
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
-    """An entity of one server."""
+    """An entity of one server. It writes its state only if what it shows has changed."""
 
     _attr_has_entity_name = True
+    _written: object = None
 
     def __init__(self, coordinator: PlexButlerCoordinator, key: str) -> None:
         """Initialize; `key` tells the entities of one platform and server apart."""
@@ -39,6 +40,21 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
             configuration_url=f"{coordinator.config_entry.data[CONF_URL].rstrip('/')}/web",
         )
 
+    @property
+    def shown(self) -> object:
+        """Return the part of the coordinator's data that the entity shows, for comparison."""
+        return None
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state, unless nothing has changed that the entity shows."""
+        available = self.available
+        shown = (available, self.shown if available else None)
+        if shown != self._written:
+            self._written = shown
+            self.async_write_ha_state()
+
 
 class PlexButlerServerEntity(PlexButlerEntity):
     """An entity of the server as a whole."""
@@ -53,7 +69,7 @@ class PlexButlerTaskEntity(PlexButlerEntity):
     """An entity of one task."""
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
-        """Initialize; a task that is not in our table shows the server's own title."""
+        """Initialize; a task that is not in our table has the server's own title."""
         super().__init__(coordinator, f"{_TASK}{task.name}")
         self._task_name = task.name
         if known := BY_NAME.get(task.name):
@@ -66,7 +82,7 @@ class PlexButlerTaskEntity(PlexButlerEntity):
     @property
     @override
     def available(self) -> bool:
-        """Return whether the server is there and lists the task."""
+        """Return whether the server answers and lists the task."""
         return super().available and self._task_name in self.coordinator.data.tasks
 
 
@@ -86,7 +102,7 @@ def async_follow_tasks(
     @callback
     def follow() -> None:
         tasks = coordinator.data.tasks
-        # An empty list is no reason to forget everything that a user has named and arranged.
+        # An empty list is no reason to remove everything that a user has named and arranged.
         if not tasks or tasks.keys() == known:
             return
         for registered in er.async_entries_for_config_entry(registry, entry.entry_id):

@@ -1,4 +1,4 @@
-"""The event entity: what tasks did, as it happens."""
+"""The event entity: tasks that start and end."""
 
 from typing import override
 
@@ -31,12 +31,12 @@ async def async_setup_entry(
 
 
 class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
-    """Tells that a task started or ended, as far as that was seen; an outage is no such event."""
+    """Receives an event when a task has started or ended, but none for an outage."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return True: what happened last stays true while the server is away."""
+        """Return True: the last event stays true while the server is away."""
         return True
 
     @override

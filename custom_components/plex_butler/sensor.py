@@ -35,7 +35,13 @@ async def async_setup_entry(
 
 
 class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
-    """Counts the tasks that are known to run; 0 during maintenance: Plex does not say which."""
+    """The number of tasks that are known to run; 0 during maintenance if Plex does not say which."""
+
+    @property
+    @override
+    def shown(self) -> list[str]:
+        """Return what the state depends on."""
+        return [*self.coordinator.data.running]
 
     @property
     @override
@@ -51,15 +57,21 @@ class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
 
 
 class LastRunSensor(PlexButlerTaskEntity, SensorEntity):
-    """Shows when a task was last known to run, and how that run ended."""
+    """When a task was last known to run, and how that run ended."""
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
     _attr_entity_category = EntityCategory.DIAGNOSTIC
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
-        """Initialize; these are many, and few people want them."""
+        """Initialize, disabled: these are many, and few people want them."""
         super().__init__(coordinator, task)
         self._attr_entity_registry_enabled_default = False
+
+    @property
+    @override
+    def shown(self) -> EndedRun | None:
+        """Return what the state depends on."""
+        return self._last_run
 
     @property
     def _last_run(self) -> EndedRun | None:
@@ -68,13 +80,13 @@ class LastRunSensor(PlexButlerTaskEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> datetime | None:
-        """Return when the task was last known to run; unknown before its first run is over."""
+        """Return when the task was last known to run; unknown before its first run has ended."""
         return self._last_run.last_known if self._last_run else None
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return how the run ended, how long it took in seconds, and how it is known."""
-        told = self._last_run.as_dict() if self._last_run else {}
-        shown = ("outcome", "started", "ended", "duration", "known_by")
-        return {key: told.get(key) for key in shown}
+        details = self._last_run.as_dict() if self._last_run else {}
+        attributes = ("outcome", "started", "ended", "duration", "known_by")
+        return {key: details.get(key) for key in attributes}

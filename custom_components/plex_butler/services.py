@@ -85,8 +85,8 @@ async def _run_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     task = coordinator.commands.find(call.data[ATTR_TASK])
     ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT])
-    told = ended.as_dict() if ended else _names(task)
-    response = {"result": told.pop("outcome", TIMEOUT)} | told
+    details = ended.as_dict() if ended else _names(task)
+    response = {"result": details.pop("outcome", TIMEOUT)} | details
     if task.enabled is False:
         response["warning"] = DISABLED_ON_SERVER
     return response
@@ -125,7 +125,7 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
 
 
 def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
-    """Return the server that is meant; without one named, the only one."""
+    """Return the coordinator of the server that is named, or of the only one."""
     entry: PlexButlerConfigEntry = service.async_get_config_entry(
         call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
@@ -137,7 +137,7 @@ def _names(task: ButlerTask) -> dict[str, Any]:
 
 
 def _details(run: Run | EndedRun | None) -> dict[str, Any] | None:
-    """Return what there is to say of a run beside its task, which stands around it."""
+    """Return a run without its task, for a response that is about the task."""
     if run is None:
         return None
     return {key: value for key, value in run.as_dict().items() if key not in ("task", "name")}

@@ -25,10 +25,21 @@ async def async_setup_entry(
 
 
 class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
-    """Shows whether a task runs; turning it on starts the task, turning it off stops it."""
+    """On while a task runs; turning it on starts the task, turning it off stops it."""
 
-    # Without a category, voice assistants and areas would start every task at once.
+    # Without a category, "turn everything on" in an area would start every task at once.
     _attr_entity_category = EntityCategory.CONFIG
+
+    @property
+    @override
+    def shown(self) -> tuple[Run | None, bool | None]:
+        """Return what the state depends on."""
+        return self._run, self._schedule_enabled
+
+    @property
+    def _schedule_enabled(self) -> bool | None:
+        task = self.coordinator.data.tasks.get(self._task_name)
+        return task.enabled if task else None
 
     @property
     def _run(self) -> Run | None:
@@ -43,15 +54,14 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
     @property
     @override
     def assumed_state(self) -> bool:
-        """Return whether it is on without anything having been observed; off is no guess."""
+        """Return whether it is on without anything having been observed; off is never assumed."""
         return self._run is not None and self._run.known_by is KnownBy.ASSUMED
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return whether the server's own schedule includes the task; None: it does not say."""
-        task = self.coordinator.data.tasks.get(self._task_name)
-        return {"schedule_enabled": task.enabled if task else None}
+        """Return whether the server's own schedule includes the task; None if it does not say."""
+        return {"schedule_enabled": self._schedule_enabled}
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Triggers: a task started or ended, maintenance started or is over."""
+"""Triggers: a task has started or ended, maintenance has started or is over."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, override
@@ -43,14 +43,14 @@ class ButlerTrigger(Trigger):
     schema: ClassVar[vol.Schema] = _schema(_SERVER)
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Take the options, which are valid."""
+        """Initialize with valid options."""
         super().__init__(hass, config)
         self._options = config.options or {}
 
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Validate the options; what they name may come later."""
+        """Validate the options; a server or task that they name may not exist yet."""
         validated: ConfigType = cls.schema(config)
         return validated
 
@@ -71,12 +71,12 @@ class ButlerTrigger(Trigger):
         def handle_event(entry_id: str, event: ButlerEvent) -> None:
             if wanted in (None, entry_id) and self.fires_for(event):
                 entry = self._hass.config_entries.async_get_known_entry(entry_id)
-                told = {ATTR_CONFIG_ENTRY_ID: entry_id, "server": entry.title}
+                server = {ATTR_CONFIG_ENTRY_ID: entry_id, "server": entry.title}
                 if isinstance(event, Maintenance):
-                    run_action(told, f"{event.value.replace('_', ' ')} on {entry.title}")
+                    run_action(server, f"{event.value.replace('_', ' ')} on {entry.title}")
                     return
                 how = event.outcome if isinstance(event, EndedRun) else "started"
-                described = told | event.as_dict()
+                described = server | event.as_dict()
                 run_action(described, f"{described[ATTR_TASK]} {how} on {entry.title}")
 
         return async_dispatcher_connect(self._hass, SIGNAL_EVENT, handle_event)
@@ -94,7 +94,7 @@ class TaskStartedTrigger(ButlerTrigger):
 
 
 class TaskEndedTrigger(ButlerTrigger):
-    """Fires when a run is over, however that is known."""
+    """Fires when a run has ended, however that is known."""
 
     schema = _schema(_OUTCOMES)
 
@@ -109,7 +109,7 @@ class TaskEndedTrigger(ButlerTrigger):
 
 
 class MaintenanceStartedTrigger(ButlerTrigger):
-    """Fires when Butler goes to work, with whatever."""
+    """Fires when Butler starts to work, with whatever task."""
 
     @override
     def fires_for(self, event: ButlerEvent) -> bool:
@@ -117,7 +117,7 @@ class MaintenanceStartedTrigger(ButlerTrigger):
 
 
 class MaintenanceOverTrigger(ButlerTrigger):
-    """Fires when Butler rests again."""
+    """Fires when Butler has nothing to do any more."""
 
     @override
     def fires_for(self, event: ButlerEvent) -> bool:
