@@ -73,4 +73,4 @@ class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Start the task."""
-        await self.coordinator.commands.start(self._task_name)
+        await self.coordinator.commands.start(self.task_name)

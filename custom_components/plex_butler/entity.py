@@ -71,7 +71,7 @@ class PlexButlerTaskEntity(PlexButlerEntity):
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
         """Initialize; a task that is not in our table has the server's own title."""
         super().__init__(coordinator, f"{_TASK}{task.name}")
-        self._task_name = task.name
+        self.task_name = task.name
         if known := BY_NAME.get(task.name):
             self._attr_translation_key = known.key
             self._attr_entity_registry_enabled_default = known.enabled_by_default
@@ -83,7 +83,7 @@ class PlexButlerTaskEntity(PlexButlerEntity):
     @override
     def available(self) -> bool:
         """Return whether the server answers and lists the task."""
-        return super().available and self._task_name in self.coordinator.data.tasks
+        return super().available and self.task_name in self.coordinator.data.tasks
 
 
 @callback

@@ -75,7 +75,7 @@ class LastRunSensor(PlexButlerTaskEntity, SensorEntity):
 
     @property
     def _last_run(self) -> EndedRun | None:
-        return self.coordinator.data.last_runs.get(self._task_name)
+        return self.coordinator.data.last_runs.get(self.task_name)
 
     @property
     @override

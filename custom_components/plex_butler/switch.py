@@ -38,12 +38,12 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
 
     @property
     def _schedule_enabled(self) -> bool | None:
-        task = self.coordinator.data.tasks.get(self._task_name)
+        task = self.coordinator.data.tasks.get(self.task_name)
         return task.enabled if task else None
 
     @property
     def _run(self) -> Run | None:
-        return self.coordinator.data.running.get(self._task_name)
+        return self.coordinator.data.running.get(self.task_name)
 
     @property
     @override
@@ -66,9 +66,9 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Start the task."""
-        await self.coordinator.commands.start(self._task_name)
+        await self.coordinator.commands.start(self.task_name)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Stop the task."""
-        await self.coordinator.commands.stop(self._task_name)
+        await self.coordinator.commands.stop(self.task_name)
