@@ -50,6 +50,15 @@ def entry_for(server: SimulatedPlex, **data: Any) -> MockConfigEntry:
 
 
 @pytest.fixture(autouse=True)
+def enable_event_loop_debug() -> None:
+    """Leave asyncio's debug mode off, in place of the harness's fixture that turns it on.
+
+    It records a traceback for every callback, which takes a third of the time of all tests.
+    `integration/test_init.py` turns it on.
+    """
+
+
+@pytest.fixture(autouse=True)
 def _custom_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in every test that has a Home Assistant."""
     if "hass" in request.fixturenames:

@@ -7,6 +7,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import STATE_ON
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -104,6 +105,32 @@ async def test_start_that_is_answered_after_the_unload_is_no_news(
     freezer.tick(15)
     async_fire_time_changed(hass)
     await house.settled()
+    assert told(calls) == []
+
+
+async def test_poll_that_is_answered_after_the_unload_is_no_news(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    assert await async_setup_component(hass, "homeassistant", {})
+    calls = await automate(hass, *EVERYTHING)
+    await house.passes(20)  # the cooldown of the request to refresh is over
+    maintenance = house.entity_id(server, "binary_sensor", "maintenance")
+    server.faults.silent_websocket = True  # only the poll can tell of the run
+    server.butler.start(INTROS)
+    server.requests.clear()
+    server.faults.late_answers = "GET"
+    updating = asyncio.create_task(
+        hass.services.async_call(
+            "homeassistant", "update_entity", {"entity_id": maintenance}, blocking=True
+        )
+    )
+    await house.sent()
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    server.faults.late_answers = ""
+    await updating
+    await house.settled()
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", 200)]
     assert told(calls) == []
 
 

@@ -1,5 +1,6 @@
 """An entry's life: set up, unloaded, restarted, removed, and what never leaves it."""
 
+import asyncio
 from dataclasses import asdict
 import json
 import logging
@@ -26,6 +27,16 @@ from tests.conftest import CLIENT_IDENTIFIER, House, entry_for
 from tests.simulator import SimulatedPlex
 
 BACKUP = "task_BackupDatabase"
+
+
+@pytest.fixture(autouse=True)
+async def enable_event_loop_debug() -> None:
+    """Run the loop in asyncio's debug mode, in this module alone.
+
+    An entry's whole life passes here: polls, the stream, commands, reloading, unloading and
+    removal. And the test of the log sees what debug mode itself would log.
+    """
+    asyncio.get_running_loop().set_debug(True)
 
 
 async def test_unload_and_reload(

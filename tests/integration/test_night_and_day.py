@@ -136,7 +136,6 @@ def people(server: SimulatedPlex) -> list[tuple[datetime, Callable[[], Any]]]:
 async def test_night_and_day(
     hass: HomeAssistant, house: House, server: SimulatedPlex, late: int
 ) -> None:
-    hass.loop.set_debug(False)  # a night has many turns, and each would note where it comes from
     await house.set_up(entry_for(server), server)
     # A row counts once it was seen busy, which takes one night; here an evening's task is it.
     server.butler.start("UpgradeMediaAnalysis")

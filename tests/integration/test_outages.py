@@ -168,6 +168,20 @@ async def test_refused_token_at_start_asks_for_a_new_one(
     assert reauths(hass, entry) == 1
 
 
+async def test_token_that_is_taken_again_at_the_next_start_is_asked_for_no_more(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    server.faults.unauthorized = True
+    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
+    assert reauths(hass, entry) == 1
+    server.faults.unauthorized = False
+    # Not a reload: Home Assistant itself closes the question in one.
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert reauths(hass, entry) == 1
+    await house.set_up(entry, server)
+    assert reauths(hass, entry) == 0
+
+
 async def test_token_that_is_refused_for_a_minute_is_asked_for_and_heals(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:
@@ -340,6 +354,19 @@ async def test_server_that_its_own_maintenance_holds_is_busy_and_not_gone(
     await house.passes(1800, step=60)
     state = house.state(server, "binary_sensor", "server")
     assert (state.state, state.attributes["busy"]) == (STATE_ON, False)
+
+
+async def test_server_that_goes_away_while_it_is_busy_is_not_busy_any_more(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task="optimize_database")
+    await house.passes(60, step=30)
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+    await server.stop_listening()
+    await house.passes(30, step=30)
+    state = house.state(server, "binary_sensor", "server")
+    assert (state.state, state.attributes["busy"]) == (STATE_OFF, False)
 
 
 async def test_start_that_freezes_the_server_before_it_answers(

@@ -154,6 +154,17 @@ async def test_certificate_that_changes_while_the_server_runs(
         await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("without_stream")
+async def test_server_that_is_unloaded_takes_its_issues_with_it(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.faults.forbidden = True
+    await house.passes(60)
+    assert issues(hass) == ["not_owner"]
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    assert issues(hass) == []
+
+
 async def test_server_that_is_removed_takes_its_issues_with_it(
     hass: HomeAssistant, house: House, names: Names, trusted: None, socket_enabled: None
 ) -> None:

@@ -56,6 +56,19 @@ async def test_all(house: House, server: SimulatedPlex) -> None:
 async def test_disabled_task_is_started_with_a_warning(house: House, server: SimulatedPlex) -> None:
     answer = await house.act(DOMAIN, "start_task", respond=True, task="refresh_libraries")
     assert (answer["result"], answer["warning"]) == ("started", "disabled_on_server")
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_disabled_task_that_runs_already_is_no_matter_for_a_warning(
+    house: House, server: SimulatedPlex
+) -> None:
+    server.butler.start("RefreshLibraries")
+    answer = await house.act(DOMAIN, "start_task", respond=True, task="refresh_libraries")
+    assert answer == {
+        "task": "refresh_libraries",
+        "name": "RefreshLibraries",
+        "result": "already_running",
+    }
     assert commands(server) == ["POST /butler/RefreshLibraries"]
 
 

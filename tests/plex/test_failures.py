@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any, override
 
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientSession
 from aiohttp.abc import AbstractResolver, ResolveResult
 import pytest
 import trustme
@@ -24,7 +24,6 @@ from custom_components.plex_butler.plex import (
     StartingUpError,
     TlsError,
     UnauthorizedError,
-    refuse_redirects,
 )
 from custom_components.plex_butler.plex.http import BODY_LIMIT
 from tests.plex.clients import CALLS, CLIENT_IDENTIFIER, COMMANDS, READS, TOKEN, client_for
@@ -459,16 +458,3 @@ async def test_no_redirect_is_followed(server: ScriptedServer, status: int) -> N
 
     assert trap.connections == 0
     assert len(server.requests) > len(CALLS)
-
-
-async def test_a_websocket_follows_no_redirect(server: ScriptedServer) -> None:
-    """The upgrade would, were it not for the middleware."""
-    async with scripted_server() as trap, ClientSession(middlewares=(refuse_redirects,)) as session:
-        server.answers["GET /:/websockets/notifications"] = [http(302, Location=str(trap.url))]
-        with pytest.raises(ClientError) as caught:
-            await session.ws_connect(
-                server.url / ":/websockets/notifications", headers={"X-Plex-Token": TOKEN}
-            )
-
-    assert trap.connections == 0
-    assert TOKEN not in f"{caught.value!r} {caught.value.__context__!r}"

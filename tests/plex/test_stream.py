@@ -10,6 +10,7 @@ import ssl
 import struct
 from typing import Any, Final
 
+from aiohttp import ClientError, ClientSession
 import pytest
 import trustme
 from yarl import URL
@@ -30,6 +31,7 @@ from custom_components.plex_butler.plex import (
     StartingUpError,
     TlsError,
     UnauthorizedError,
+    refuse_redirects,
 )
 from tests.bare_http import ask
 from tests.plex.clients import CLIENT_IDENTIFIER, TOKEN, client_for
@@ -234,14 +236,33 @@ async def test_a_base_path_of_a_proxy_is_kept() -> None:
 async def test_who_answers_is_asked_once_for_callers_at_the_same_time(
     server: SimulatedPlex,
 ) -> None:
+    both_listen = asyncio.Barrier(2)
+
     async def listen(client: PlexClient) -> None:
         async with client.notifications():
-            await until(lambda: server.notifications.listeners == 2)
+            await both_listen.wait()
 
-    async with client_of(server) as client:
+    async with client_of(server) as client, asyncio.timeout(5):
         await asyncio.gather(listen(client), client.tasks(), listen(client))
 
     assert sorted(asked(server)) == [STREAM, STREAM, "/butler", "/identity"]
+
+
+async def test_a_websocket_follows_no_redirect(socket_enabled: None) -> None:
+    """The upgrade would, were it not for the middleware."""
+    async with (
+        scripted_server() as server,
+        scripted_server() as trap,
+        ClientSession(middlewares=(refuse_redirects,)) as session,
+    ):
+        server.answers["GET /:/websockets/notifications"] = [http(302, Location=str(trap.url))]
+        with pytest.raises(ClientError) as caught:
+            await session.ws_connect(
+                server.url / ":/websockets/notifications", headers={"X-Plex-Token": TOKEN}
+            )
+
+    assert trap.connections == 0
+    assert TOKEN not in f"{caught.value!r} {caught.value.__context__!r}"
 
 
 async def test_an_open_stream_vouches_for_the_server(server: SimulatedPlex) -> None:
