@@ -117,8 +117,27 @@ def test_platforms_say_how_many_at_once(platform: Platform) -> None:
     assert "PlexClient" not in source
 
 
+OURS: Final = "custom_components.plex_butler."
 FLOORS: Final = ("butler", "runs", "plex")
 """From the top to the bottom: each may see itself and what is below it, and nothing else."""
+ROOT_FLOORS: Final = (
+    {"__init__"},
+    {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
+    {"entity"},
+    {"coordinator"},
+    {"commands"},
+    {"outages", "run_store", "run_events"},
+    {"repairs", "connection"},
+    {"const"},
+)
+"""The files beside the packages, from the top to the bottom."""
+BASE_CLASSES: Final = {
+    "PlexButlerEntity",
+    "PlexButlerServerEntity",
+    "PlexButlerTaskEntity",
+    "ButlerTrigger",
+}
+"""The classes of ours that others may inherit from, beside errors."""
 
 
 def modules(package: str = "") -> list[Path]:
@@ -141,13 +160,72 @@ def imported(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("floor", FLOORS)
 def test_lower_floors_see_neither_home_assistant_nor_what_is_above_them(floor: str) -> None:
     """A server, its runs and its language could leave this repository tomorrow."""
-    ours = "custom_components.plex_butler."
-    below = tuple(f"{ours}{name}." for name in FLOORS[FLOORS.index(floor) :])
+    below = tuple(f"{OURS}{name}." for name in FLOORS[FLOORS.index(floor) :])
     assert modules(floor)
     for path in modules(floor):
         for name in imported(path):
             assert not name.startswith("homeassistant"), (path, name)
-            assert not name.startswith(ours) or name.startswith(below), (path, name)
+            assert not name.startswith(OURS) or name.startswith(below), (path, name)
+
+
+def test_files_beside_the_packages_import_downwards_only() -> None:
+    """Platforms see the entity, which sees the coordinator, and so on; each file has a floor."""
+    floors = {name: number for number, names in enumerate(ROOT_FLOORS) for name in names}
+    files = {path.stem for path in INTEGRATION.glob("*.py")}
+    assert files == floors.keys()
+    for path in INTEGRATION.glob("*.py"):
+        for name in imported(path):
+            module = name.removeprefix(OURS).split(".")[0] if name.startswith(OURS) else ""
+            assert module not in floors or floors[module] > floors[path.stem], (path, name)
+
+
+def test_flow_is_seen_by_the_config_flow_only_and_sees_what_it_needs() -> None:
+    """The parts of the dialogue know how a server is asked, and nothing of the coordinator."""
+    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const"))
+    assert modules("flow")
+    for path in modules():
+        names = [name for name in imported(path) if name.startswith(OURS)]
+        if path.parent.name == "flow":
+            assert all(name.startswith(may_see) for name in names), (path, names)
+        elif path.stem != "config_flow":
+            assert not any(name.startswith(f"{OURS}flow.") for name in names), (path, names)
+
+
+def private_names(path: Path) -> tuple[set[str], set[str]]:
+    """Return the private names that a file defines, and those that it uses."""
+    # Of Home Assistant's own Trigger and Condition.
+    defined: set[str] = {"_hass"}
+    used: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                defined.add(name)
+            case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                defined.add(name)
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                defined.add(name)
+            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
+                used.add(name)
+    return defined, {name for name in used if name.startswith("_") and not name.startswith("__")}
+
+
+def test_no_file_uses_a_private_name_of_another_file() -> None:
+    """A file can be read alone."""
+    names = {path: private_names(path) for path in modules()}
+    for path, (defined, used) in names.items():
+        of_others = set().union(*(others for other, (others, _) in names.items() if other != path))
+        assert not (used - defined) & of_others, path
+
+
+def test_nothing_is_inherited_but_entities_triggers_and_errors() -> None:
+    """An object has others; it is none of them."""
+    trees = [ast.parse(path.read_text()) for path in modules()]
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    names = {node.name for node in classes}
+    for node in classes:
+        bases = {ast.unparse(base).partition("[")[0] for base in node.bases}
+        ours = {base for base in bases & names if not base.endswith("Error")}
+        assert ours <= BASE_CLASSES, node.name
 
 
 def test_no_test_module_imports_another() -> None:
