@@ -83,7 +83,6 @@ async def test_activities_name_nobodys_films(server: SimulatedPlex) -> None:
         "bare_list",
         "malformed_rows",
         "unusable_names",
-        "interval_in_seconds",
         "no_context",
         "html_after_command",
     ],

@@ -151,7 +151,7 @@ class Api:
         for task in self._server.butler.tasks.values():
             row: dict[str, Any] = {
                 "name": task.name,
-                "interval": task.interval * (86400 if faults.interval_in_seconds else 1),
+                "interval": task.interval,
                 "scheduleRandomized": task.schedule_randomized,
                 "enabled": task.enabled,
                 "title": task.title,

@@ -80,8 +80,6 @@ class Faults:
     """Tasks named empty, "." and ".." are listed."""
     unknown_task: bool = False
     """A task that nobody has heard of is listed, and can be started."""
-    interval_in_seconds: bool = False
-    """Intervals are seconds."""
     numeric_uuids: bool = False
     """Activities have numbers for uuids."""
     no_context: bool = False

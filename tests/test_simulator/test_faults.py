@@ -349,11 +349,6 @@ async def unknown_task(server: SimulatedPlex) -> bool:
 
 
 @shows
-async def interval_in_seconds(server: SimulatedPlex) -> bool:
-    return {row["interval"] for row in await tasks(server)} == {86400, 3 * 86400, 7 * 86400}
-
-
-@shows
 async def numeric_uuids(server: SimulatedPlex) -> bool:
     (frame,) = await frames(server, server.users.add_episode, 1)
     told = frame["ActivityNotification"][0]

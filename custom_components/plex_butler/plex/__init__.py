@@ -1,6 +1,7 @@
-"""The language of a Plex Media Server, as far as its Butler goes.
+"""A client of Plex Media Server for its Butler tasks.
 
-Knows aiohttp and the standard library, and nothing of Home Assistant.
+It uses aiohttp and yarl and nothing of Home Assistant. What this file exports is for callers; they
+import discovery from `gdm` and sign-in from `account`.
 """
 
 from .address import ParsedAddress, parse_address, plex_direct_address, without_secrets
@@ -27,6 +28,7 @@ from .models import (
     Activity,
     ActivityChanged,
     ButlerTask,
+    ChangesDropped,
     Identity,
     Notification,
     PreferencesChanged,
@@ -42,6 +44,7 @@ __all__ = [
     "ActivityChanged",
     "ButlerTask",
     "CannotConnectError",
+    "ChangesDropped",
     "CommandNotConfirmedError",
     "HostnameMismatchError",
     "Identity",

@@ -1,58 +1,75 @@
-"""How Plex writes values, on its servers and on plex.tv: the quirks below all answers.
+"""How Plex writes its answers, on its servers and on plex.tv.
 
-A server answers in JSON if asked to, and in XML where an old one does not listen. The content
-decides which of them it is, not the header. Numbers and booleans may come as strings, a list of one
-as a single object, and rows may be broken.
+A media server answers in JSON if asked to; old ones and proxies answer in XML all the same. The
+content decides which of them it is, not the header. Numbers and booleans may come as strings, a
+list of one as a single object, and rows may be broken.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 import json
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from .errors import PlexError
+
 _BOOLEANS: Final = {"1": True, "true": True, "0": False, "false": False}
+# Up to here a float holds every whole number, so that nothing depends on how one is written.
+_LARGEST_EXACT: Final = 2**53
 
 
-class UnreadableError(ValueError):
-    """These bytes are neither JSON nor XML that can be read."""
+def decode(body: bytes, error: type[PlexError], *, xml: bool = False) -> Any:
+    """Decode a body in JSON, or also in XML if `xml` is True.
 
-
-def decode(body: bytes, read_xml: Callable[[ET.Element], Any]) -> Any:
-    """Turn bytes into what JSON gives for them; `read_xml` makes the same of an XML root.
-
-    Raises UnreadableError, which holds nothing of the body.
+    XML becomes the JSON of the same answer: attributes are fields, children are lists of rows.
+    Raises `error` for anything else; it holds nothing of the body.
     """
     text = body.decode("utf-8-sig", "replace").strip()
     try:
-        return read_xml(_root(text)) if text.startswith("<") else json.loads(text)
+        return _decode_xml(text) if xml and text.startswith("<") else json.loads(text)
     except ValueError, RecursionError, ET.ParseError:
         pass
-    # Not inside the except block: the JSON error would come along with the whole body in it.
-    raise UnreadableError("The answer is neither JSON nor XML that can be read")
+    # Not inside the except block: the JSON error holds the whole body and would be its context.
+    raise error("The answer cannot be decoded")
 
 
-def _root(text: str) -> ET.Element:
-    # Entities are how XML explodes and reads files; without a document type there are none.
+def _decode_xml(text: str) -> dict[str, Any]:
+    # Entities can grow without bounds and read files; without a document type there are none.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("document types are refused")
-    return ET.fromstring(text)  # noqa: S314 - document types are refused above
+    root = ET.fromstring(text)  # noqa: S314 - document types are refused above
+    rows: dict[str, list[dict[str, str]]] = {}
+    for child in root:
+        rows.setdefault(child.tag, []).append(child.attrib)
+    return {root.tag: {**root.attrib, **rows}}
 
 
-def each(rows: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of what may be a list of them, one alone, or nothing."""
-    for row in rows if isinstance(rows, list) else [rows] if rows else []:
+def rows_of(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a list, of a single row without a list, or of nothing.
+
+    A row that is no object is empty.
+    """
+    for row in value if isinstance(value, list) else [value] if value else []:
         yield row if isinstance(row, dict) else {}
 
 
 def text_of(value: Any) -> str | None:
-    """Read a text; numbers are taken as one, and what is no character is replaced."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value).encode("utf-8", "replace").decode().strip() or None
+    """Return a text without surrounding blanks, or None if it is empty or no text.
+
+    A whole number is a text too. Lone surrogates, which could not be stored, are replaced.
+    """
+    if type(value) is not str:
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        value = str(value)
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode()
+    return value.strip() or None
 
 
 def int_of(value: Any) -> int | None:
-    """Read a whole number, also from a string; not from a boolean, infinity or NaN."""
+    """Return a whole number, also from a string; None for a boolean, infinity or NaN."""
+    if type(value) is int and -_LARGEST_EXACT <= value <= _LARGEST_EXACT:
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -62,5 +79,7 @@ def int_of(value: Any) -> int | None:
 
 
 def bool_of(value: Any) -> bool | None:
-    """Read a boolean in the forms of JSON (true, 1) and XML ("1", "true")."""
+    """Return a boolean in the forms of JSON (true, 1) and XML ("1", "true")."""
+    if type(value) is bool:
+        return value
     return _BOOLEANS.get(str(value).lower()) if isinstance(value, str | int) else None

@@ -1,6 +1,6 @@
-"""What a Plex Media Server tells, typed.
+"""Typed forms of what a Plex Media Server sends.
 
-Every field that the server may leave out can be None, and None means just that: not told.
+A field that the server may leave out is None where it did.
 """
 
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Final
 
 BUTLER_ROW: Final = "butler"
-"""The type of the activity that stands for Butler as a whole (seen): 100 is idle."""
+"""The type of the activity that stands for Butler as a whole (seen); its progress is 100 if idle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who answers at an address (`GET /identity`, seen on 1.43)."""
+    """Which server answers at an address (`GET /identity`, seen on 1.43)."""
 
     machine_identifier: str
     version: str | None
@@ -22,9 +22,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a server tells about itself (`GET /`, seen on 1.20).
+    """A server's description of itself (`GET /`, seen on 1.20).
 
-    The owner's user name stands there too; it is never read.
+    The answer also contains the owner's user name, which is not read.
     """
 
     machine_identifier: str
@@ -37,10 +37,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ButlerTask:
-    """One row of `GET /butler` (OpenAPI): a task and its schedule, never whether it runs.
+    """A task and its schedule, but not whether it runs (a row of `GET /butler`, OpenAPI).
 
-    `name` is what the wire uses; `title` and `description` are the server's texts, in English.
-    `interval_days` is 1 for every day, 7 for every week; `enabled` is about the schedule.
+    `name` identifies the task in requests; `title` and `description` are the server's texts, in
+    English. `interval_days` is 1 for every day, 7 for every week. `enabled` refers to the schedule.
     """
 
     name: str
@@ -53,10 +53,10 @@ class ButlerTask:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One row of `GET /activities` (OpenAPI; seen on 1.43).
+    """An activity of the server (a row of `GET /activities`, OpenAPI; seen on 1.43).
 
-    `progress` is 0 to 100, or -1 where the server cannot tell. Titles, subtitles and contexts
-    name people's films and are not kept.
+    `progress` is 0 to 100, or -1 if the server does not know it. Titles, subtitles and contexts
+    contain the names of people's films and are not read.
     """
 
     uuid: str
@@ -66,10 +66,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class ActivityChanged:
-    """A frame of the notification stream about one activity (seen on 1.15 to 1.43).
-
-    `ended` is True for the last frame of an activity; others tell that it is there.
-    """
+    """An activity began, went on or ended (seen on 1.15 to 1.43)."""
 
     activity: Activity
     ended: bool
@@ -77,21 +74,26 @@ class ActivityChanged:
 
 @dataclass(frozen=True, slots=True)
 class PreferencesChanged:
-    """A frame that tells of changed preferences, which may change what is scheduled (seen)."""
+    """Preferences of the server changed, and with them perhaps the schedule (seen)."""
 
 
-type Notification = ActivityChanged | PreferencesChanged
+@dataclass(frozen=True, slots=True)
+class ChangesDropped:
+    """A frame had more rows than are read: only a poll shows what the others were about."""
+
+
+type Notification = ActivityChanged | PreferencesChanged | ChangesDropped
 
 
 class StartResult(StrEnum):
-    """How a server answered to the start of a task (OpenAPI)."""
+    """The answer of a server to the start of a task (OpenAPI)."""
 
     STARTED = "started"
     ALREADY_RUNNING = "already_running"
 
 
 class StopResult(StrEnum):
-    """How a server answered to the stop of a task (OpenAPI)."""
+    """The answer of a server to the stop of a task (OpenAPI)."""
 
     STOPPED = "stopped"
     NOT_RUNNING = "was_not_running"

@@ -1,41 +1,48 @@
-"""The one parser: bytes from the wire in, models out, the wire's quirks in between.
+"""The parser of a server's answers and notifications: bytes in, models out.
 
-One bad row never costs the others.
+Rows that cannot be read are left out; they do not affect the others.
 
-Every function raises NotPlexError, and nothing else, for bytes that are not the answer it reads;
-a frame of the notification stream that cannot be read is no news, and no error.
+Every function for an answer raises NotPlexError, and nothing else, for bytes that are not this
+answer. A notification that cannot be read is ignored.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 import json
 import re
 from typing import Any, Final
-from xml.etree import ElementTree as ET
 
-from .decoding import UnreadableError, bool_of, decode, each, int_of, text_of
+from .decoding import bool_of, decode, int_of, rows_of, text_of
 from .errors import NotPlexError
 from .models import (
     Activity,
     ActivityChanged,
     ButlerTask,
+    ChangesDropped,
     Identity,
     Notification,
     PreferencesChanged,
     Server,
 )
 
+MOST_ACTIVITIES: Final = 10_000
+"""How many rows of an answer to `GET /activities` are read; a busy server has a few dozen."""
+MOST_CHANGES: Final = 1_000
+"""How many rows of one notification are read; a server sends one or a few at a time (seen)."""
+
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-# Only one old interface and invented documents show seconds; no interval is ten years long.
-_INTERVAL_IN_SECONDS: Final = 3600
+# In days (OpenAPI): no schedule has an interval of more than ten years.
 _LONGEST_INTERVAL: Final = 3650
-# What an activity's frame says of it (seen). Each of them tells that it was there.
+# The events of an activity (seen). "ended" is its last one.
 _EVENTS: Final = ("started", "updated", "ended")
 _ACTIVITY_ROWS: Final = "ActivityNotification"
 _PREFERENCE_ROWS: Final = "Setting"
+_QUOTED_ACTIVITY_ROWS: Final = f'"{_ACTIVITY_ROWS}"'
+_QUOTED_PREFERENCE_ROWS: Final = f'"{_PREFERENCE_ROWS}"'
 
 
 def parse_identity(body: bytes) -> Identity:
-    """Read the answer to `GET /identity`. Only the machineIdentifier has to be there."""
+    """Parse the answer to `GET /identity`. Everything but the machineIdentifier is optional."""
     container = _container(_decode(body))
     if not (machine_identifier := text_of(container.get("machineIdentifier"))):
         raise NotPlexError("The answer holds no machineIdentifier: no Plex Media Server sent it")
@@ -45,7 +52,7 @@ def parse_identity(body: bytes) -> Identity:
 
 
 def parse_server(body: bytes, identity: Identity) -> Server:
-    """Read the answer to `GET /`; what it leaves out is taken from the identity."""
+    """Parse the answer to `GET /`. Missing fields are filled in from the identity."""
     container = _container(_decode(body))
     return Server(
         machine_identifier=text_of(container.get("machineIdentifier"))
@@ -59,11 +66,11 @@ def parse_server(body: bytes, identity: Identity) -> Server:
 
 
 def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
-    """Read the answer to `GET /butler`, in the server's order.
+    """Parse the answer to `GET /butler`, in the server's order.
 
-    The JSON root is ButlerTasks (OpenAPI); that of XML is inferred. Of two rows of one name the
-    first counts. Rows without a sendable name are dropped; a list of nothing but such rows is no
-    list of tasks.
+    The JSON root is ButlerTasks (OpenAPI), that of XML is inferred. The first of two rows with the
+    same name counts. Rows without a name that can be sent are left out; a list that has only such
+    rows is not a list of tasks.
     """
     rows = list(_rows(_decode(body), "ButlerTask"))
     tasks: dict[str, ButlerTask] = {}
@@ -72,27 +79,30 @@ def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
         if isinstance(name, str) and is_task_name(name):
             tasks.setdefault(name, _task(name, row))
     if rows and not tasks:
-        raise NotPlexError("The answer lists things that are no Butler tasks")
+        raise NotPlexError("The answer lists things that are not Butler tasks")
     return tuple(tasks.values())
 
 
 def parse_activities(body: bytes) -> tuple[Activity, ...]:
-    """Read the answer to `GET /activities`. An idle server leaves the rows out (seen)."""
+    """Parse the answer to `GET /activities`; only the first MOST_ACTIVITIES rows are read.
+
+    An idle server leaves the rows out (seen).
+    """
     activities: dict[str, Activity] = {}
-    for row in _rows(_decode(body), "Activity"):
+    for row in islice(_rows(_decode(body), "Activity"), MOST_ACTIVITIES):
         if activity := _activity(row):
             activities.setdefault(activity.uuid, activity)
     return tuple(activities.values())
 
 
 def parse_notifications(frame: str) -> tuple[Notification, ...]:
-    """Read a frame of the notification stream; what is not ours to know is left out.
+    """Parse one frame of the notification stream; everything but our notifications is ignored.
 
-    A frame holds a NotificationContainer with a list (websocket, seen), or a bare object (event
-    source, seen). Most frames of a busy server are about something else, so that only those that
-    hold one of our words are decoded.
+    A frame is a NotificationContainer with a list (websocket, seen), or a bare object (event
+    source, seen). Of more than MOST_CHANGES rows the rest is replaced by one ChangesDropped.
     """
-    if f'"{_ACTIVITY_ROWS}"' not in frame and f'"{_PREFERENCE_ROWS}"' not in frame:
+    # Most frames of a busy server are about something else: these are not even decoded.
+    if _QUOTED_ACTIVITY_ROWS not in frame and _QUOTED_PREFERENCE_ROWS not in frame:
         return ()
     try:
         content = json.loads(frame)
@@ -102,45 +112,51 @@ def parse_notifications(frame: str) -> tuple[Notification, ...]:
         content = content.get("NotificationContainer", content)
     if not isinstance(content, dict):
         return ()
+    rows = _activity_rows(content)
     changes: list[Notification] = [
-        ActivityChanged(activity, ended=row["event"] == "ended")
-        for row in each(content.get(_ACTIVITY_ROWS))
-        if row.get("event") in _EVENTS
-        for told in each(row.get("Activity"))
-        if (activity := _activity(told))
+        ActivityChanged(activity, ended=event == "ended")
+        for event, row in islice(rows, MOST_CHANGES)
+        if event in _EVENTS and (activity := _activity(row))
     ]
+    if next(rows, None):
+        changes.append(ChangesDropped())
     if _PREFERENCE_ROWS in content and text_of(content.get("type")) in (None, "preference"):
         changes.append(PreferencesChanged())
     return tuple(changes)
 
 
 def is_task_name(name: str) -> bool:
-    """Tell whether a name can be sent without reaching anything but the task of that name.
+    """Return whether a name can be sent without any risk of reaching something else.
 
-    Empty and dotted parts could become `/butler` itself, which starts everything; a server may
-    decode before it looks for them, and stop at a NUL.
+    Empty and dotted segments could lead to `/butler` itself, which starts every task. A server may
+    decode a path before it splits it, and stop at a NUL.
     """
     parts = name.replace("\\", "/").split("/")
     return name.isprintable() and all(part.strip() not in ("", ".", "..") for part in parts)
 
 
+def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """Yield the event and the activity of each row of a notification."""
+    for row in rows_of(content.get(_ACTIVITY_ROWS)):
+        event = row.get("event")
+        for activity in rows_of(row.get("Activity")):
+            yield event, activity
+
+
 def _activity(row: Mapping[str, Any]) -> Activity | None:
-    """Read one row; None where it does not say which activity it is, or of what type."""
-    if not ((uuid := text_of(row.get("uuid"))) and (kind := text_of(row.get("type")))):
+    """Parse one row; None if it does not contain which activity it is, and of which type."""
+    if not ((uuid := text_of(row.get("uuid"))) and (type_ := text_of(row.get("type")))):
         return None
     progress = int_of(row.get("progress"))
-    return Activity(uuid, kind, None if progress is None else max(-1, min(100, progress)))
+    return Activity(uuid, type_, None if progress is None else max(-1, min(100, progress)))
 
 
 def _task(name: str, row: Mapping[str, Any]) -> ButlerTask:
-    """Read one row. A missing title is made from the name: `DeepMediaAnalysis` has three words."""
+    """Parse one row. A missing title is made of the words of the name, as in DeepMediaAnalysis."""
     words = _WORD_STARTS.sub(" ", name.removeprefix("ButlerTask") or name)
     interval = int_of(row.get("interval"))
-    if interval is not None:
-        if interval >= _INTERVAL_IN_SECONDS:
-            interval = max(1, round(interval / 86400))
-        if not 0 <= interval <= _LONGEST_INTERVAL:
-            interval = None
+    if interval is not None and not 0 <= interval <= _LONGEST_INTERVAL:
+        interval = None
     return ButlerTask(
         name=name,
         title=text_of(row.get("title")) or words,
@@ -152,23 +168,11 @@ def _task(name: str, row: Mapping[str, Any]) -> ButlerTask:
 
 
 def _decode(body: bytes) -> Any:
-    try:
-        return decode(body, _read_xml)
-    except UnreadableError as err:
-        failure = NotPlexError(str(err))
-    raise failure
-
-
-def _read_xml(root: ET.Element) -> dict[str, Any]:
-    """Turn XML into the JSON of the same answer: attributes are fields, children are rows."""
-    rows: dict[str, list[dict[str, str]]] = {}
-    for child in root:
-        rows.setdefault(child.tag, []).append(child.attrib)
-    return {root.tag: {**root.attrib, **rows}}
+    return decode(body, NotPlexError, xml=True)
 
 
 def _container(answer: Any) -> Mapping[str, Any]:
-    """Return what stands inside the answer's root."""
+    """Return the object inside the root of an answer."""
     if isinstance(answer, dict):
         for root in ("ButlerTasks", "MediaContainer"):
             if isinstance(container := answer.get(root), dict):
@@ -177,5 +181,5 @@ def _container(answer: Any) -> Mapping[str, Any]:
 
 
 def _rows(answer: Any, key: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of a list: below a root, or bare; many, one alone, or none."""
-    return each(answer if isinstance(answer, list) else _container(answer).get(key))
+    """Return the rows of an answer, be they inside its root or the whole answer."""
+    return rows_of(answer if isinstance(answer, list) else _container(answer).get(key))

@@ -1,7 +1,7 @@
-"""The notification stream of a server: one websocket, and what its frames tell."""
+"""The notification stream of a server: a websocket whose frames report changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -14,25 +14,25 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .http import no_answer
+from .http import failure_of
 from .models import Notification
 from .parse import parse_notifications
 
 HEARTBEAT: Final = 15.0
-"""How often a silent server is asked whether it is still there, in seconds."""
+"""How often a silent server is sent a ping, in seconds."""
 
-_AT_ONCE: Final = 10
+_FRAMES_AT_ONCE: Final = 10
 _CLOSING: Final = ClientWSTimeout(ws_close=1.0)
 
 
 @asynccontextmanager
 async def open_stream(
-    session: ClientSession, url: URL, headers: dict[str, str], *, time_limit: float
+    session: ClientSession, url: URL, headers: Mapping[str, str], *, time_limit: float
 ) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
-    """Open the stream within `time_limit` seconds; what it tells is waited for without a limit.
+    """Open the stream within `time_limit` seconds, and iterate over the changes frame by frame.
 
-    What it yields ends where the server closes the connection or is not there any more. Raises
-    PlexError if there is no stream to be had.
+    The iterator waits for changes without a limit. It ends when the server closes the connection,
+    or no longer answers pings. Raises PlexError if the stream cannot be opened.
     """
     failure = None
     try:
@@ -41,24 +41,24 @@ async def open_stream(
                 url, headers=headers, heartbeat=HEARTBEAT, timeout=_CLOSING
             )
     except (ClientError, OSError) as err:
-        failure = no_answer(err)
-    # Not inside the except block: aiohttp's errors come with the headers that hold the token.
+        failure = failure_of(err)
+    # Not inside the except block: errors of aiohttp hold the headers, and with them the token.
     if failure:
         raise failure
-    told = _told(socket)
+    changes = _changes(socket)
     try:
-        yield told
+        yield changes
     finally:
-        await told.aclose()
+        await changes.aclose()
         await socket.close()
 
 
-async def _told(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Notification, ...]]:
+async def _changes(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Notification, ...]]:
     count = 0
     async for message in socket:
         if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
             yield changes
         count += 1
-        if count % _AT_ONCE == 0:
-            # What has arrived already comes without a turn of the event loop; others want one.
+        if count % _FRAMES_AT_ONCE == 0:
+            # Frames that are already here are returned without giving way to other tasks.
             await asyncio.sleep(0)

@@ -117,11 +117,10 @@ async def failure_of[E: AccountError](kind: type[E], call: Awaitable[Any]) -> E:
 # What comes of it
 
 
-@pytest.mark.parametrize("how", ["json", "xml", "strings"])
+@pytest.mark.parametrize("how", ["json", "strings"])
 async def test_from_nothing_to_the_servers(
     plex_tv: SimulatedPlexTv, server: SimulatedPlex, secrets: set[str], how: str
 ) -> None:
-    plex_tv.faults.always_xml = how == "xml"
     plex_tv.faults.strings = how == "strings"
     async with SimulatedPlex(machine_identifier="b", friendly_name="Attic") as attic:
         owner = attic.owner_token

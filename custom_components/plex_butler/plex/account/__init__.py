@@ -1,1 +1,1 @@
-"""The language of plex.tv, as far as signing in goes."""
+"""A client of plex.tv for signing in with an account."""

@@ -1,15 +1,15 @@
-"""The client of plex.tv, as far as signing in goes: a PIN, its token, the account's servers."""
+"""The client of plex.tv for signing in: a PIN, its token, and the servers of the account."""
 
 from collections.abc import Callable
 import logging
 from typing import Final
 from urllib.parse import urlencode
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
-from ..errors import NotPlexError, TlsError
-from ..http import BODY_LIMIT, Answer, no_answer, read_body, seconds_of
+from ..errors import NotPlexError, PlexError, TlsError
+from ..http import Answer, exchange, plex_headers, request_limits, retry_after_of
 from .errors import (
     AccountError,
     NotPlexTvError,
@@ -25,21 +25,20 @@ PLEX_TV: Final = URL("https://plex.tv")
 
 _LOGGER = logging.getLogger(__name__)
 _SIGN_IN: Final = "https://app.plex.tv/auth"
-_DEVICE: Final = "Home Assistant"
-# What the sign-in page and the account's list of devices show.
+# The sign-in page and the account's list of devices show it.
 _PRODUCT: Final = "Plex Butler"
 _PINS: Final = "/api/v2/pins"
 _RESOURCES: Final = "/api/v2/resources"
 _ALL_CONNECTIONS: Final = {"includeHttps": "1", "includeRelay": "1", "includeIPv6": "1"}
-# 404 is inferred. A forgotten PIN may as well be called gone.
-_FORGOTTEN: Final = (404, 410)
+# 404 is inferred; 410, which means gone, would say the same.
+_EXPIRED: Final = (404, 410)
 
 
 class PlexAccount:
-    """Asks plex.tv, over the session that is handed in.
+    """Sends requests to plex.tv, over a session of the caller's.
 
-    The session needs the middleware `refuse_redirects` and should keep no cookies; it is not
-    closed here. Tokens travel in a header only. No token is kept.
+    The session needs the middleware `refuse_redirects` and should keep no cookies; the client does
+    not close it. Tokens are sent in a header only, and are not kept.
 
     Every method raises AccountError.
     """
@@ -55,30 +54,22 @@ class PlexAccount:
     ) -> None:
         """Initialize; nothing is sent.
 
-        A PIN belongs to its `client_identifier`: the same has to ask for its token.
+        A PIN belongs to the `client_identifier` that created it: only the same one gets its token.
         """
         self._session = session
         self._client_identifier = client_identifier
+        self._version = version
         self._url = url
-        self._time_limit = request_timeout
-        self._headers = {
-            "Accept": "application/json",
-            "X-Plex-Client-Identifier": client_identifier,
-            "X-Plex-Device": _DEVICE,
-            "X-Plex-Device-Name": _DEVICE,
-            "X-Plex-Platform": _DEVICE,
-            "X-Plex-Product": _PRODUCT,
-            "X-Plex-Version": version,
-        }
+        self._limits = request_limits(request_timeout)
 
     async def create_pin(self) -> Pin:
         """Begin a sign-in."""
-        return await self._ask(
+        return await self._request(
             "POST",
             _PINS,
             lambda answer: parse_pin(answer.body),
             query={"strong": "true"},
-            # 201 is inferred, the API description of others has 200.
+            # 201 is inferred; API descriptions by others have 200.
             statuses=(200, 201),
         )
 
@@ -92,23 +83,23 @@ class PlexAccount:
         return URL(f"{_SIGN_IN}#?{urlencode(query)}", encoded=True)
 
     async def token(self, pin: Pin) -> str | None:
-        """Ask for the token of the account; None while nobody has signed in.
+        """Return the token of the account, or None as long as the user has not signed in.
 
-        Raises PinExpiredError once plex.tv has forgotten the PIN.
+        Raises PinExpiredError once the PIN is no longer valid.
         """
 
         def read(answer: Answer) -> str | None:
-            if answer.status in _FORGOTTEN:
-                raise PinExpiredError("Nobody signed in while the PIN was good")
+            if answer.status in _EXPIRED:
+                raise PinExpiredError("Nobody signed in while the PIN was valid")
             return parse_pin_token(answer.body)
 
-        return await self._ask("GET", f"{_PINS}/{pin.id}", read, statuses=(200, *_FORGOTTEN))
+        return await self._request("GET", f"{_PINS}/{pin.id}", read, statuses=(200, *_EXPIRED))
 
     async def servers(self, token: str) -> tuple[AccountServer, ...]:
-        """Ask for the servers that the account can use, those that others share among them."""
+        """Return the servers that the account can use, including those that others share."""
         if not is_token(token):
-            raise SignInRefusedError("The token holds characters that no token has")
-        return await self._ask(
+            raise SignInRefusedError("The token contains characters that no token has")
+        return await self._request(
             "GET",
             _RESOURCES,
             lambda answer: parse_servers(answer.body),
@@ -116,7 +107,7 @@ class PlexAccount:
             token=token,
         )
 
-    async def _ask[T](
+    async def _request[T](
         self,
         method: str,
         path: str,
@@ -126,59 +117,37 @@ class PlexAccount:
         token: str | None = None,
         statuses: tuple[int, ...] = (200,),
     ) -> T:
-        """Send one request and read its answer."""
-        headers = self._headers | ({"X-Plex-Token": token} if token else {})
-        # The number of a PIN is half of what its token is to be had for.
+        """Send a request and return what `read` makes of the answer."""
+        # Without the number of a PIN, which is half of what it takes to get its token.
         shown = path.rstrip("0123456789")
         try:
-            answer = await self._exchange(
-                method, self._url.with_path(path).with_query(query), headers, statuses
+            answer = await exchange(
+                self._session,
+                method,
+                self._url.with_path(path).with_query(query),
+                plex_headers(
+                    self._client_identifier, product=_PRODUCT, version=self._version, token=token
+                ),
+                statuses=statuses,
+                limits=self._limits,
+                refusal=_refusal,
             )
             _LOGGER.debug("plex.tv: %s %s: %s", method, shown, answer.status)
             return read(answer)
-        except AccountError as err:
-            _LOGGER.debug("plex.tv: %s %s: %s", method, shown, err)
-            raise
-
-    async def _exchange(
-        self, method: str, url: URL, headers: dict[str, str], statuses: tuple[int, ...]
-    ) -> Answer:
-        """Send one request; raise AccountError for every status but `statuses`.
-
-        Other than a server's commands, to which `exchange` is fitted, a POST has an answer here
-        and may be repeated.
-        """
-        limits = ClientTimeout(total=self._time_limit, connect=self._time_limit / 2)
-        try:
-            async with self._session.request(
-                method,
-                url,
-                headers=headers,
-                allow_redirects=False,
-                raise_for_status=False,
-                timeout=limits,
-            ) as response:
-                failure = None if response.status in statuses else _refusal(response)
-                body = b"" if failure else await read_body(response, BODY_LIMIT)
-        except (ClientError, OSError) as err:
-            failure = _not_reached(err)
-        # Not inside the except block: aiohttp's errors come with the headers that hold the token.
-        if failure:
-            raise failure
-        if len(body) > BODY_LIMIT:
-            raise NotPlexTvError("The answer is larger than any that plex.tv gives")
-        return Answer(response.status, body)
+        except PlexError as err:
+            failure = _account_error(err)
+            _LOGGER.debug("plex.tv: %s %s: %s", method, shown, failure)
+            raise failure from None
 
 
-def _refusal(response: ClientResponse) -> AccountError:
-    """Say what an unexpected status means (401 and 429 as reported; 422 as PlexAPI knows it)."""
+async def _refusal(response: ClientResponse) -> AccountError:
+    """Return what an unexpected status means (401, 429: reported; 422: known from PlexAPI)."""
     match response.status:
         case 401 | 403 | 422:
             return SignInRefusedError("plex.tv refuses the sign-in, or the token that came of it")
         case 429:
             return RateLimitedError(
-                "plex.tv was asked too often",
-                retry_after=seconds_of(response.headers.get("Retry-After")),
+                "plex.tv was asked too often", retry_after=retry_after_of(response)
             )
         case status if status >= 500:
             return PlexTvDownError(f"plex.tv is down (status {status})")
@@ -186,9 +155,12 @@ def _refusal(response: ClientResponse) -> AccountError:
             return NotPlexTvError(f"Status {status} is not one that plex.tv answers here")
 
 
-def _not_reached(err: Exception) -> AccountError:
-    """Say what an error of aiohttp means."""
-    failure = no_answer(err)
-    if isinstance(failure, NotPlexError | TlsError):
-        return NotPlexTvError(f"Something else stands in the place of plex.tv: {failure}")
-    return PlexTvDownError(f"plex.tv is not reached: {failure}")
+def _account_error(err: PlexError) -> AccountError:
+    """Return the error for plex.tv that corresponds to one that any server can cause."""
+    match err:
+        case AccountError():
+            return err
+        case NotPlexError() | TlsError():
+            return NotPlexTvError(f"Something else answers in the place of plex.tv: {err}")
+        case _:
+            return PlexTvDownError(f"plex.tv cannot be reached: {err}")

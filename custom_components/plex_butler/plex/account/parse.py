@@ -1,45 +1,40 @@
 """The parser of plex.tv's answers: bytes in, models out, as tolerant as that of a server's.
 
-plex.tv answers in JSON if asked to. The XML of `/api/v2` has other names than that of the older
-`/api/resources` (both seen), and either is read.
-
-Every function raises NotPlexTvError, and nothing else, for bytes that are not the answer it reads.
+Every function raises NotPlexTvError, and nothing else, for bytes that are not the answer it parses.
 """
 
 from collections.abc import Mapping
 import re
 from typing import Any, Final
-from xml.etree import ElementTree as ET
 
 from yarl import URL
 
 from ..address import DEFAULT_PORT, parse_address
-from ..decoding import UnreadableError, bool_of, decode, each, int_of, text_of
+from ..decoding import bool_of, decode, int_of, rows_of, text_of
 from .errors import NotPlexTvError
 from .models import AccountServer, Connection, Pin
 
 _TOKEN: Final = re.compile(r"[!-~]+")
-_XML_ROOTS: Final = ("pin", "resources", "MediaContainer")
 _PIN_FIELDS: Final = frozenset({"id", "code", "authToken"})
 
 
 def is_token(text: str) -> bool:
-    """Tell whether a text can be sent as a token: it may not be empty or break the header."""
+    """Return whether a text can be sent as a token: not empty, and nothing that breaks a header."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def parse_pin(body: bytes) -> Pin:
-    """Read the answer to `POST /api/v2/pins`. Only id and code have to be there."""
+    """Parse the answer to `POST /api/v2/pins`. Everything but id and code is optional."""
     fields = _pin(body)
     number, code = int_of(fields.get("id")), text_of(fields.get("code"))
     expires_in = int_of(fields.get("expiresIn"))
     if number is None or number < 0 or code is None or not is_token(code):
-        raise NotPlexTvError("The answer holds no PIN that could be used")
+        raise NotPlexTvError("The answer holds no PIN that can be used")
     return Pin(number, code, expires_in if expires_in and expires_in > 0 else None)
 
 
 def parse_pin_token(body: bytes) -> str | None:
-    """Read the answer to `GET /api/v2/pins/{id}`: the account's token, None if there is none yet."""
+    """Parse the answer to `GET /api/v2/pins/{id}`: the account's token, None if none is there yet."""
     token = text_of(_pin(body).get("authToken"))
     if token is not None and not is_token(token):
         raise NotPlexTvError("The answer holds a token with characters that no token has")
@@ -47,22 +42,22 @@ def parse_pin_token(body: bytes) -> str | None:
 
 
 def parse_servers(body: bytes) -> tuple[AccountServer, ...]:
-    """Read the answer to `GET /api/v2/resources`, in plex.tv's order; players are left out.
+    """Parse the answer to `GET /api/v2/resources`, in plex.tv's order; players are left out.
 
-    Of two rows of one server the first counts. A list of nothing but rows that say of no device
-    is no list of devices.
+    The first of two rows of the same server counts. A list that only has rows without an
+    identifier is not a list of devices.
     """
-    answer = _decode(body)
-    if isinstance(answer, dict) and "clientIdentifier" not in answer:
-        answer = answer.get("devices")
-    if not isinstance(answer, list | dict):
+    answer = decode(body, NotPlexTvError)
+    if isinstance(answer, dict):
+        answer = [answer]
+    if not isinstance(answer, list):
         raise NotPlexTvError("The answer is not one that plex.tv gives")
-    rows = list(each(answer))
+    rows = list(rows_of(answer))
     devices = [
         (identifier, row) for row in rows if (identifier := text_of(row.get("clientIdentifier")))
     ]
     if rows and not devices:
-        raise NotPlexTvError("The answer lists things that are no devices")
+        raise NotPlexTvError("The answer lists things that are not devices")
     servers: dict[str, AccountServer] = {}
     for identifier, row in devices:
         provides = (text_of(row.get("provides")) or "").split(",")
@@ -80,12 +75,12 @@ def _server(machine_identifier: str, row: Mapping[str, Any]) -> AccountServer:
         token=token if token and is_token(token) else None,
         https_required=bool_of(row.get("httpsRequired")) is True,
         presence=bool_of(row.get("presence")),
-        connections=tuple(filter(None, map(_connection, each(row.get("connections"))))),
+        connections=tuple(filter(None, map(_connection, rows_of(row.get("connections"))))),
     )
 
 
 def _connection(row: Mapping[str, Any]) -> Connection | None:
-    """Read one row; None where it leads nowhere. A missing URI is made of what else is told."""
+    """Parse one row; None if it has no address. A missing URI is made of the other fields."""
     address, port = text_of(row.get("address")), int_of(row.get("port"))
     uri = _uri(text_of(row.get("uri")) or "")
     if uri is None and address and port is not None:
@@ -115,27 +110,7 @@ def _uri(text: str) -> URL | None:
 
 def _pin(body: bytes) -> Mapping[str, Any]:
     """Return the fields of a PIN."""
-    fields = _decode(body)
+    fields = decode(body, NotPlexTvError)
     if not isinstance(fields, dict) or _PIN_FIELDS.isdisjoint(fields):
-        raise NotPlexTvError("The answer is no PIN of plex.tv")
+        raise NotPlexTvError("The answer is not a PIN of plex.tv")
     return fields
-
-
-def _decode(body: bytes) -> Any:
-    try:
-        return decode(body, _read_xml)
-    except UnreadableError as err:
-        failure = NotPlexTvError(str(err))
-    raise failure
-
-
-def _read_xml(root: ET.Element) -> dict[str, Any]:
-    """Turn XML into fields, with a list of devices that each have a list of connections."""
-    if root.tag not in _XML_ROOTS:
-        raise ValueError("another answer")
-    devices = [
-        row.attrib
-        | {"connections": [node.attrib for node in row.iter() if node.tag.lower() == "connection"]}
-        for row in root
-    ]
-    return {**root.attrib, "devices": devices}

@@ -1,0 +1,184 @@
+"""Requests to one server, which gets the token only once it has shown that it is the right one."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from copy import copy
+import logging
+from typing import Final
+
+from aiohttp import ClientSession
+from yarl import URL
+
+from .errors import (
+    NotOwnerError,
+    NotPlexError,
+    OtherServerError,
+    PlexError,
+    UnauthorizedError,
+)
+from .http import Answer, exchange, plex_headers, request_limits, server_refusal
+from .models import Identity, Notification
+from .parse import parse_identity
+from .stream import open_stream
+
+_LOGGER = logging.getLogger(__name__)
+_PRODUCT: Final = "Home Assistant"
+# OpenAPI has the singular; every client uses the plural (seen). Without a filter a server sends
+# everything but its log (OpenAPI); no client relies on a filter.
+_STREAM: Final = "/:/websockets/notifications"
+
+
+class ServerRequests:
+    """Sends requests over a session of the caller's, and verifies the server before all others.
+
+    The server is verified by `/identity`, requested without the token: first of all, and again
+    after any failure. Concurrent requests share one verification. An empty token is not sent.
+
+    Every method raises PlexError. A command that was sent but not answered raises
+    CommandNotConfirmedError.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        url: URL,
+        token: str,
+        *,
+        client_identifier: str,
+        machine_identifier: str | None,
+        version: str,
+        time_limit: float,
+    ) -> None:
+        """Initialize; nothing is sent. A `machine_identifier` of None accepts any server."""
+        self._session = session
+        self._base = str(url.with_user(None).with_query(None).with_fragment(None)).rstrip("/")
+        self._machine_identifier = machine_identifier
+        self._time_limit = time_limit
+        self._limits = request_limits(time_limit)
+        # Made once: a poll should cost little more than its request.
+        self._headers = plex_headers(client_identifier, product=_PRODUCT, version=version)
+        token = token.strip()
+        self._token_headers = (
+            plex_headers(client_identifier, product=_PRODUCT, version=version, token=token)
+            if token.isprintable()
+            else None
+        )
+        self._identity: Identity | None = None
+        self._verifying = asyncio.Lock()
+        self._not_verified: PlexError | None = None
+
+    async def identify(self) -> Identity:
+        """Request the identity without the token, and return it whichever server answers.
+
+        A 401 or a 403 comes from a proxy: a server gives its identity to everybody (seen on 1.43).
+        """
+        try:
+            identity = await self._send(
+                "GET",
+                "/identity",
+                lambda answer: parse_identity(answer.body),
+                (200,),
+                headers=self._headers,
+            )
+        except UnauthorizedError, NotOwnerError:
+            raise NotPlexError("Something in front of the server requires a login") from None
+        expected = self._machine_identifier in (None, identity.machine_identifier)
+        self._identity = identity if expected else None
+        return identity
+
+    async def verify(self) -> Identity:
+        """Return the identity of the server; it is requested only if it is not known or in doubt.
+
+        Raises OtherServerError for another server than the expected one.
+        """
+        if self._identity:
+            return self._identity
+        waited = self._verifying.locked()
+        async with self._verifying:
+            if self._identity:
+                return self._identity
+            if waited and self._not_verified:
+                # Copied because each of those who waited adds a traceback of its own.
+                raise copy(self._not_verified)
+            self._not_verified = None
+            try:
+                identity = await self.identify()
+                if not self._identity:
+                    raise OtherServerError("Another Plex Media Server answers at this address")
+            except PlexError as err:
+                self._not_verified = copy(err)
+                raise
+            return identity
+
+    def forget_identity(self) -> None:
+        """Let the server be verified before the next request."""
+        self._identity = None
+
+    async def send[T](
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Answer], T],
+        statuses: tuple[int, ...] = (200,),
+    ) -> T:
+        """Send a request with the token, and return what `read` makes of the answer.
+
+        Anything but a GET is a command: the body of its answer is not read. Raises for every status
+        that is not in `statuses`.
+        """
+        await self.verify()
+        return await self._send(method, path, read, statuses, headers=self._headers_with_token())
+
+    @asynccontextmanager
+    async def notifications(self) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
+        """Open the notification stream, and iterate over the changes frame by frame (seen)."""
+        await self.verify()
+        try:
+            async with open_stream(
+                self._session,
+                URL(self._base + _STREAM, encoded=True),
+                self._headers_with_token(),
+                time_limit=self._time_limit,
+            ) as changes:
+                _LOGGER.debug("%s: open", _STREAM)
+                yield changes
+        except PlexError as err:
+            _LOGGER.debug("%s: %s", _STREAM, err)
+            raise
+        finally:
+            # Another server may have the address by now.
+            self.forget_identity()
+
+    async def _send[T](
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Answer], T],
+        statuses: tuple[int, ...],
+        *,
+        headers: Mapping[str, str],
+    ) -> T:
+        try:
+            answer = await exchange(
+                self._session,
+                method,
+                URL(self._base + path, encoded=True),
+                headers,
+                statuses=statuses,
+                limits=self._limits,
+                refusal=server_refusal,
+                command=method != "GET",
+            )
+            _LOGGER.debug("%s %s: %s", method, path, answer.status)
+            return read(answer)
+        except PlexError as err:
+            _LOGGER.debug("%s %s: %s", method, path, err)
+            self.forget_identity()
+            raise
+
+    def _headers_with_token(self) -> Mapping[str, str]:
+        """Return the headers with the token. Raises UnauthorizedError if it cannot be sent."""
+        if self._token_headers is None:
+            raise UnauthorizedError("The token contains characters that no token has")
+        return self._token_headers
