@@ -171,6 +171,39 @@ async def test_older_answer_to_a_poll_does_not_bring_a_run_back(
     ]
 
 
+@pytest.mark.usefixtures("loaded", "without_stream")
+@pytest.mark.parametrize(
+    ("action", "data"), [("stop_task", {"task": INTROS}), ("stop_all", {})], ids=["one", "all"]
+)
+async def test_older_answer_to_a_poll_does_not_undo_a_stop(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    freezer: FrozenDateTimeFactory,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    calls = await automate(hass, *EVERYTHING)
+    await house.act(DOMAIN, "start_task", task=INTROS)
+    await house.passes(20)
+    assert running(house, server) == ["generate_intro_markers"]
+    told(calls)
+    server.requests.clear()
+    server.faults.late_answers = "GET"
+    freezer.tick(timedelta(seconds=6))
+    async_fire_time_changed(hass)
+    await a_while(house)
+    assert server.requests[-1].status is None
+    await hass.services.async_call(DOMAIN, action, data, blocking=True)
+    server.faults.late_answers = ""
+    await house.settled()
+    assert running(house, server) == []
+    assert told(calls) == [
+        ("task_ended", "generate_intro_markers", "stopped"),
+        ("maintenance_over",),
+    ]
+
+
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("during_the_read", [False, True])
 async def test_second_change_of_preferences_is_not_missed(
