@@ -184,10 +184,11 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     def stream_closed(self, err: PlexError | None) -> None:
         """Poll to see what has become of the server."""
         self.statistics.stream[err.key if err else "closed"] += 1
-        refused = isinstance(err, UnauthorizedError)
-        if err and refused:
+        was_open = self.session.stream_closed()
+        if isinstance(err, UnauthorizedError):
             self.outages.act_on(err)
-        if self.session.stream_closed() or refused:
+            self._async_refresh_soon()
+        elif was_open:
             self._async_refresh_soon()
 
     # --- showing

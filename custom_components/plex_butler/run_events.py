@@ -38,12 +38,7 @@ class RunEvents:
         self._pending: list[RunEvent] = []
         self._maintenance: bool | None = None
         self._listeners: list[Callable[[ButlerEvent], None]] = []
-        self._waiting: list[tuple[str, EndedRuns]] = []
-
-    @property
-    def pending(self) -> bool:
-        """Return whether events wait for the entities."""
-        return bool(self._pending)
+        self._waiting: dict[EndedRuns, str] = {}
 
     @callback
     def async_listen(self, listener: Callable[[ButlerEvent], None]) -> CALLBACK_TYPE:
@@ -62,13 +57,12 @@ class RunEvents:
 
         The queue raises QueueShutDown once the config entry is unloaded.
         """
-        waiting = (task, asyncio.Queue[EndedRun]())
-        self._waiting.append(waiting)
+        ended_runs: EndedRuns = asyncio.Queue()
+        self._waiting[ended_runs] = task
         try:
-            yield waiting[1]
+            yield ended_runs
         finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
+            self._waiting.pop(ended_runs, None)
 
     @callback
     def async_add(self, events: Iterable[RunEvent]) -> None:
@@ -76,7 +70,7 @@ class RunEvents:
         for event in events:
             self._pending.append(event)
             if isinstance(event, EndedRun):
-                for task, ended_runs in self._waiting:
+                for ended_runs, task in self._waiting.items():
                     if task == event.task:
                         ended_runs.put_nowait(event)
 
@@ -107,6 +101,6 @@ class RunEvents:
     @callback
     def async_close(self) -> None:
         """Let nobody wait any longer: the config entry is unloaded."""
-        for _, ended_runs in self._waiting:
+        for ended_runs in self._waiting:
             ended_runs.shutdown(immediate=True)
         self._waiting.clear()

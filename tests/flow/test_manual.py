@@ -222,7 +222,7 @@ async def test_server_that_is_claimed_later_stays_the_same_entry(
     async with SimulatedPlex(claimed=False) as server:
         entry = await house.set_up(entry_for(server, **{CONF_TOKEN: ""}), server)
         server.claim()
-        await house.passes(420, step=30)
+        await house.passes(900, step=30)
         (flow,) = hass.config_entries.flow.async_progress()
         result = await by_hand(
             hass, await hass.config_entries.flow.async_configure(flow["flow_id"])

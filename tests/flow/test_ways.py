@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 import json
-import ssl
 from typing import Any
 
 from aiohttp import ThreadedResolver
@@ -22,34 +21,23 @@ import trustme
 from yarl import URL
 
 from custom_components.plex_butler.const import DOMAIN
+from tests.certificates import certificate
 from tests.conftest import House, entry_for
-from tests.scripted_server import MACHINE_IDENTIFIER, http, scripted_server
+from tests.flow.dialogue import submit
+from tests.plex.scripted_server import MACHINE_IDENTIFIER, http, scripted_server
 from tests.simulator import SimulatedPlex
 from tests.simulator.gdm import SimulatedGdm, reply
 from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.simulator.plex_tv_faults import PlexTvFaults
 
-
-def self_signed() -> ssl.SSLContext:
-    """Return a certificate for this machine that nobody trusts."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-# Certificates cannot be made while the clock is frozen.
-SELF_SIGNED = self_signed()
+# Made here: no certificate can be made while the clock is frozen.
+SELF_SIGNED = certificate(trustme.CA(), "127.0.0.1")
 
 
 class SystemResolver(ThreadedResolver):
     """Knows the name of this machine, in place of the harness's resolver, which knows none."""
 
     real_close = ThreadedResolver.close
-
-
-async def go(hass: HomeAssistant, result: ConfigFlowResult, **user_input: Any) -> ConfigFlowResult:
-    """Submit a form, or choose from a menu with `next_step_id`."""
-    return await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
 
 
 async def reload(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
@@ -73,8 +61,8 @@ async def take_over(
         domain="plex", data={"server_id": server.machine_identifier, "server_config": config}
     )
     other.add_to_hass(hass)
-    result = await go(hass, await open_menu(hass), next_step_id="plex")
-    return await go(hass, result, server=other.entry_id), token
+    result = await submit(hass, await open_menu(hass), next_step_id="plex")
+    return await submit(hass, result, server=other.entry_id), token
 
 
 def tokens_sent(server: SimulatedPlex) -> set[str]:
@@ -102,10 +90,10 @@ async def test_manual_form_that_is_opened_anew_forgets_the_server_chosen_before(
     assert (result["step_id"], result["errors"]) == ("manual", {})
     async with SimulatedPlex(machine_identifier="a" * 40) as another:
         form = {CONF_URL: another.url, CONF_VERIFY_SSL: True}
-        result = await go(hass, result, **form)
+        result = await submit(hass, result, **form)
         assert result["errors"] == {CONF_TOKEN: "unauthorized"}
         assert not tokens_sent(another)
-        result = await go(hass, result, **form, **{CONF_TOKEN: another.owner_token})
+        result = await submit(hass, result, **form, **{CONF_TOKEN: another.owner_token})
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["result"].unique_id == another.machine_identifier
         assert tokens_sent(another) == {another.owner_token}
@@ -122,7 +110,7 @@ async def test_address_that_is_to_be_corrected_is_the_one_that_was_taken_over(
     assert suggested_address(result) == server.url
     server.faults.empty_reply = False
     form = {CONF_URL: suggested_address(result), CONF_VERIFY_SSL: True}
-    result = await go(hass, result, **form)
+    result = await submit(hass, result, **form)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_URL] == server.url
     assert token not in tokens_sent(server)
@@ -153,18 +141,18 @@ async def test_secure_connection_stays_secure_when_the_server_is_found_again(
         found = second if moved else server
         network.replies = [reply(server.machine_identifier, Port=str(found.port))]
         result = await entry.start_reconfigure_flow(hass)
-        searching = asyncio.create_task(go(hass, result, next_step_id="find"))
+        searching = asyncio.create_task(submit(hass, result, next_step_id="find"))
         while not network.searchers:
             await asyncio.sleep(0)
         await house.sent()
         freezer.tick(2)
-        result = await go(hass, await searching, server=server.machine_identifier)
+        result = await submit(hass, await searching, server=server.machine_identifier)
         secure = f"https://127.0.0.1:{found.port}"
         if moved:
             assert result["step_id"] == "moved"
             assert result["description_placeholders"]
             assert result["description_placeholders"]["address"] == secure
-            result = await go(hass, result)
+            result = await submit(hass, result)
         assert result["reason"] == "reconfigure_successful"
         assert entry.data[CONF_URL] == secure
         assert entry.data[CONF_VERIFY_SSL] is False
@@ -199,7 +187,7 @@ async def test_dialog_that_is_closed_while_plex_is_asked_for_the_page_waits_for_
     hass: HomeAssistant, slow_plex_tv: SimulatedPlexTv
 ) -> None:
     result = await open_menu(hass)
-    opening = asyncio.create_task(go(hass, result, next_step_id="sign_in"))
+    opening = asyncio.create_task(submit(hass, result, next_step_id="sign_in"))
     while not slow_plex_tv.requests:
         await asyncio.sleep(0)
     hass.config_entries.flow.async_abort(result["flow_id"])
@@ -213,7 +201,7 @@ async def test_sign_in_that_is_chosen_twice_waits_once(
     hass: HomeAssistant, slow_plex_tv: SimulatedPlexTv
 ) -> None:
     result = await open_menu(hass)
-    pages = await asyncio.gather(*(go(hass, result, next_step_id="sign_in") for _ in range(2)))
+    pages = await asyncio.gather(*(submit(hass, result, next_step_id="sign_in") for _ in range(2)))
     assert len({page["url"] for page in pages}) == len(slow_plex_tv.codes) == 2
     assert await waiting(hass) == 1
     hass.config_entries.flow.async_abort(result["flow_id"])
@@ -237,10 +225,10 @@ async def test_cookie_of_a_server_is_not_sent_back(
         }.items():
             body = json.dumps(answer).encode()
             server.answers[f"GET {path}"] = [http(200, body, Set_Cookie="session=1; Path=/")]
-        result = await go(hass, await open_menu(hass), next_step_id="manual")
+        result = await submit(hass, await open_menu(hass), next_step_id="manual")
         # By name: aiohttp takes no cookies from a server that is an IP address.
         address = f"http://localhost:{server.url.port}"
-        result = await go(hass, result, **{CONF_URL: address, CONF_VERIFY_SSL: True})
+        result = await submit(hass, result, **{CONF_URL: address, CONF_VERIFY_SSL: True})
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done()
         assert result["result"].state is ConfigEntryState.LOADED

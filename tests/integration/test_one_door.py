@@ -103,7 +103,8 @@ class Story:
             case "answers":
                 server.faults.late_answers = "" if detail else "GET"
             case "action":
-                call = self._house.hass.services.async_call(DOMAIN, *detail, blocking=True)
+                action, data = detail
+                call = self._house.hass.services.async_call(DOMAIN, action, data, blocking=True)
                 self._calls.append(asyncio.ensure_future(call))
             case "time":
                 await server.advance(detail)

@@ -226,6 +226,35 @@ async def test_stream_that_a_proxy_swallows_is_noticed_and_polling_takes_over(
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_frame_with_too_many_rows_is_read_in_part_and_followed_by_a_poll(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    server.requests.clear()
+    rows = [
+        {"event": "started", "uuid": f"{number}", "Activity": {"uuid": f"{number}", "type": "x"}}
+        for number in range(1500)
+    ]
+    server.notifications.publish("activity", "ActivityNotification", rows)
+    server.butler.start("ButlerTaskGenerateIntroMarkers")
+    await house.settled()
+    assert [request.path for request in server.requests] == ["/activities"]
+    assert running(house, server) == ["generate_intro_markers"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_token_that_is_refused_at_the_stream_is_looked_at_by_a_poll(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    await server.notifications.hang_up()
+    await house.settled()
+    server.faults.unauthorized = True
+    await house.passes(6)
+    assert house.state(server, "binary_sensor", "server").state == STATE_OFF
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_changed_preference_reads_the_list_of_tasks_again(
     house: House, server: SimulatedPlex
 ) -> None:

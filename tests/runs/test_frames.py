@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.plex_butler.plex import Activity, ActivityChanged
+from custom_components.plex_butler.plex import MOST_ACTIVITIES, Activity, ActivityChanged
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
 from custom_components.plex_butler.runs.rules import GAP_NO_ROW, GRACE, ROW_EXPLAINED
 from custom_components.plex_butler.runs.tracker import RunTracker
@@ -352,6 +352,39 @@ def test_nothing_ends_by_what_is_seen_while_its_stop_is_under_way() -> None:
         assert INTROS in server.running
         server.runs.stopped(INTROS, server.now)
     assert server.news() == [Outcome.STOPPED]
+
+
+def test_list_that_is_too_long_is_cut_and_a_poll_is_asked_for() -> None:
+    rows = [item("media.download", f"{number}") for number in range(MOST_ACTIVITIES + 5)]
+    server = Telling(first=rows)
+    assert len(server.runs.listed) == MOST_ACTIVITIES
+    assert server.frame(item(INTRO_ITEM, "one more"))
+    assert not server.running
+    assert not server.frame(rows[0])
+    server.frame(rows[0], ended=True)
+    assert not server.frame(item(INTRO_ITEM, "one more"))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+def test_row_is_heard_beside_a_list_that_is_too_long() -> None:
+    rows = [item("media.download", f"{number}") for number in range(MOST_ACTIVITIES)]
+    server = Telling(first=(IDLE, *rows))
+    assert not server.frame(BUSY)
+    assert server.runs.maintenance
+
+
+def test_start_of_everything_counts_what_is_listed_for_no_unanswered_start() -> None:
+    server = Telling(first=())
+    server.accept(INTROS)
+    server.poll(item(INTRO_ITEM))
+    server.runs.stopped(INTROS, server.now)
+    server.leave_unanswered(INTROS)
+    server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    server.runs.all_started()
+    server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    assert not server.running
+    server.frame(item(INTRO_ITEM, "3"))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
 # --- out of sight, restarts

@@ -16,6 +16,7 @@ from ..plex import (
     Notification,
     PlexClient,
     PlexError,
+    PreferencesChanged,
     Server,
     StartResult,
     StopResult,
@@ -57,6 +58,8 @@ class ButlerSession:
     Every method that asks or commands the server raises PlexError.
     """
 
+    _server: Server  # from the first good poll on
+
     def __init__(self, client: PlexClient, statistics: Statistics) -> None:
         """Initialize without any knowledge; nothing is sent."""
         self.tasks: Mapping[str, ButlerTask] = {}
@@ -65,7 +68,6 @@ class ButlerSession:
         self.tracker = RunTracker()
         self._client = client
         self._statistics = statistics
-        self._server: Server | None = None
         self._lists_read: datetime | None = None
         self._commanded: datetime | None = None
         self._commands = 0
@@ -90,8 +92,6 @@ class ButlerSession:
 
     def snapshot(self, *, busy: bool = False) -> Snapshot:
         """Return what is to be shown; only after the first good poll."""
-        if self._server is None:
-            raise RuntimeError("Nothing is known before the first good poll")
         return Snapshot(
             self._server,
             self.tasks,
@@ -189,8 +189,9 @@ class ButlerSession:
                 unclear |= not self._crossing.record(change)
                 unclear |= self.tracker.changed(change, now)
             else:
-                self._lists_read = None
                 unclear = True
+                if isinstance(change, PreferencesChanged):
+                    self._lists_read = None
         return unclear
 
     def stream_closed(self) -> bool:

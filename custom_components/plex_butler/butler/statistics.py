@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification
+from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification, PreferencesChanged
 
 MOST_KINDS: Final = 200
-"""How many types, and how many rows, are told apart: a server that works has fewer."""
+"""How many types, and how many rows, are counted one by one; no server that works has as many."""
 
 _OTHER: Final = "other"
 
@@ -51,8 +51,10 @@ class Statistics:
         if isinstance(change, ActivityChanged):
             self.frames["ended" if change.ended else "there"] += 1
             self.frames["butler row"] += change.activity.type == BUTLER_ROW
-        else:
+        elif isinstance(change, PreferencesChanged):
             self.frames["preferences"] += 1
+        else:
+            self.frames["too long"] += 1
 
     def count_answer(self, command: str, answer: str, *, enabled: bool | None = None) -> None:
         """Count the answer to a command; `enabled` is about the schedule of its task."""

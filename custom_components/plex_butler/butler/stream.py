@@ -7,6 +7,7 @@ from random import uniform
 from typing import Final, Protocol
 
 from ..plex import (
+    MOST_ACTIVITIES,
     Activity,
     ActivityChanged,
     Notification,
@@ -16,7 +17,6 @@ from ..plex import (
     PlexError,
     UnauthorizedError,
 )
-from ..runs.activities import MOST_LISTED
 
 FIRST_DELAY: Final = 5.0
 """How long to wait after the first failure, in seconds; then twice as long each time."""
@@ -171,7 +171,7 @@ class ChangesDuringPoll:
         if self._changes is None:
             return True
         uuid = change.activity.uuid
-        if len(self._changes) >= MOST_LISTED and uuid not in self._changes:
+        if len(self._changes) >= MOST_ACTIVITIES and uuid not in self._changes:
             return False
         self._changes[uuid] = change
         return True

@@ -36,9 +36,11 @@ from .models import (
     StartResult,
     StopResult,
 )
+from .parse import MOST_ACTIVITIES
 
 __all__ = [
     "BUTLER_ROW",
+    "MOST_ACTIVITIES",
     "REQUEST_TIMEOUT",
     "Activity",
     "ActivityChanged",

@@ -10,11 +10,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from ..plex import BUTLER_ROW, Activity
+from ..plex import BUTLER_ROW, MOST_ACTIVITIES, Activity
 from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, KnownTask
-
-MOST_LISTED: Final = 10_000
-"""How many activities are kept; no server that works has as many."""
 
 _IDLE_PROGRESS: Final = 100
 
@@ -102,7 +99,7 @@ class ActivityList:
         for activity in activities:
             if activity.type == BUTLER_ROW:
                 rows[activity.uuid] = activity.progress
-            elif len(types) < MOST_LISTED:
+            elif len(types) < MOST_ACTIVITIES:
                 types[activity.uuid] = activity.type
         self._remove_all_but(set(types))
         self._replace_rows(rows, now)
@@ -119,7 +116,7 @@ class ActivityList:
 
     def add(self, activity: Activity, now: datetime) -> bool:
         """Add an activity that was not listed, or change the row; return False if it is too many."""
-        if len(self.types) + len(self._progress) >= MOST_LISTED:
+        if len(self.types) + len(self._progress) >= MOST_ACTIVITIES:
             return activity.uuid in self._progress and self._change_row(activity, now)
         if activity.type == BUTLER_ROW:
             return self._change_row(activity, now)

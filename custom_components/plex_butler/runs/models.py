@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 class Run:
     """A task that runs. `started` is None if it was running before anybody looked.
 
-    `ours`: Home Assistant started it, or was told by the server that it was running already.
+    `ours`: Home Assistant started it, or tried to and learned that it was running already.
     """
 
     task: str

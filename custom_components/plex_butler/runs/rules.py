@@ -39,13 +39,9 @@ def known_by(run: TrackedRun | None, listed: ListedOfType, row: Row) -> KnownBy 
     """Return how the activities of a type that one task alone causes show that it runs."""
     if run and run.ours:
         return KnownBy.OBSERVED if run.activities else None
-    match row:
-        case Row.MUTE:
-            return KnownBy.ASSUMED if listed.counted else None
-        case Row.BUSY:
-            return KnownBy.OBSERVED if listed.beside_busy_row else None
-        case Row.IDLE:
-            return None
+    if row is Row.MUTE:
+        return KnownBy.ASSUMED if listed.counted else None
+    return KnownBy.OBSERVED if row is Row.BUSY and listed.beside_busy_row else None
 
 
 def is_kept(run: TrackedRun, row: Row) -> bool:

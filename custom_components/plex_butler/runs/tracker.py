@@ -174,14 +174,15 @@ class RunTracker:
         self._open.forget_unanswered(now)
         # Until now everything was as it is listed.
         self._open.update_all(now)
-        kept = True
         if change.ended:
             self._shown.remove(activity, now)
             self._open.remove_activity(activity.uuid, type_ or activity.type)
-        elif kept := self._shown.add(activity, now):
+        elif self._shown.add(activity, now):
             self._open.add_activity(activity.uuid, activity.type)
+        else:
+            return True
         self._open.conclude(now)
-        return not kept or self._is_unclear(activity)
+        return self._is_unclear(activity)
 
     def _is_unclear(self, activity: Activity) -> bool:
         if not self.row_proven or activity.type not in BY_ACTIVITY_TYPE:
