@@ -1,5 +1,6 @@
 """The notification stream in Home Assistant: what is shown when, and what it must not do."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from homeassistant.const import (
     STATE_UNAVAILABLE,
 )
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -22,10 +24,12 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House
+from tests.integration.automations import EVERYTHING, STARTED, automate, told
 from tests.integration.shown import maintenance, polls, running
-from tests.simulator import SimulatedPlex
+from tests.simulator import Profile, SimulatedPlex
 
-INTROS = "task_ButlerTaskGenerateIntroMarkers"
+NAME = "ButlerTaskGenerateIntroMarkers"
+INTROS = f"task_{NAME}"
 BACKUP = "task_BackupDatabase"
 OPTIMIZE = "task_OptimizeDatabase"
 
@@ -322,25 +326,43 @@ async def test_what_is_told_while_polls_fail_waits_for_the_next_good_one(
 
 
 @pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("begins", [True, False], ids=["begins", "ends"])
 async def test_change_that_was_told_during_a_poll_is_not_undone_by_its_answer(
-    hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+    hass: HomeAssistant, house: House, server: SimulatedPlex, *, begins: bool
 ) -> None:
-    server.butler.start("DeepMediaAnalysis")
-    server.users.scan_library(items=1, item_seconds=10_000)
-    await house.passes(5)
-    server.faults.slow = 1
-    freezer.tick(timedelta(seconds=6))
-    async_fire_time_changed(hass)
+    assert await async_setup_component(hass, "homeassistant", {})
+    server.butler.profiles[NAME] = Profile(activity="media.generate.intros", items=1)
+    await house.passes(300)
+    if not begins:
+        server.butler.start(NAME)
+        await house.passes(20)
+    calls = await automate(hass, *EVERYTHING)
+    server.requests.clear()
+    server.faults.late_answers = "GET"
+    entity_id = house.entity_id(server, "binary_sensor", "maintenance")
+    polling = asyncio.create_task(
+        hass.services.async_call(
+            "homeassistant", "update_entity", {"entity_id": entity_id}, blocking=True
+        )
+    )
     await house.sent()
-    # The answer that is under way does not know of the first, and still has the second.
-    row(server, "started", "young", "media.generate.intros")
-    [scan] = [item for item in server.activities.rows() if item["type"].endswith("section")]
-    row(server, "ended", scan["uuid"], "library.update.section")
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
+    if begins:
+        server.butler.start(NAME)
+    else:
+        server.butler.stop_all()
+    expected = ["generate_intro_markers"] if begins else []
     await house.sent()
-    server.faults.slow = 0
-    freezer.tick(timedelta(seconds=2))
+    assert running(house, server) == expected
+    server.faults.late_answers = ""
+    await polling
     await house.settled()
-    assert running(house, server) == ["generate_intro_markers"]
+    assert running(house, server) == expected
+    assert told(calls) == (
+        STARTED
+        if begins
+        else [("task_ended", "generate_intro_markers", "finished"), ("maintenance_over",)]
+    )
 
 
 @pytest.mark.parametrize("task", [None, "optimize_database"])
