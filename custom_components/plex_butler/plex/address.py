@@ -1,4 +1,4 @@
-"""The address of a server: from what people type, and from a certificate."""
+"""The address of a server, from user input or from a certificate."""
 
 import asyncio
 from contextlib import suppress
@@ -12,17 +12,17 @@ from urllib.parse import unquote
 from yarl import URL
 
 DEFAULT_PORT: Final = 32400
-"""The port of every Plex Media Server that nobody moved; http and https alike (OpenAPI)."""
+"""The default port of a Plex Media Server, for http and https alike (OpenAPI)."""
 LOOKUP_TIMEOUT: Final = 10.0
-"""How long the handshake for a certificate's name may take, in seconds."""
+"""How long the handshake to read a certificate may take, in seconds."""
 
 _SCHEME: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//")
 _AUTHORITY: Final = re.compile(r"(\[[^]]*\]|[^:]*)(?::(\d*))?")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# Where a copied address leaves what a proxy may have in front: the web app's page, or a link of
-# the server's own, which is where people find their token.
+# Where the server's own paths begin, after those that a proxy may have put before them: people
+# copy the address of the web app, or that of a link in which they found their token.
 _OWN_PATHS: Final = frozenset({"web", ":", "activities", "butler", "identity", "library"})
-# A token is pasted behind an address in every form that a browser or a log shows.
+# How a token may follow a pasted address, depending on which browser or log showed it.
 _SECRETS: Final = re.compile(r"[?#]|%3f|[&;]?X-Plex-Token", re.IGNORECASE)
 _USER_INFO: Final = re.compile(r"^((?:\w+:)?//)?.*@")
 _PLEX_DIRECT: Final = re.compile(r"\*(\.[0-9a-z]+\.plex\.direct)")
@@ -30,29 +30,29 @@ _PLEX_DIRECT: Final = re.compile(r"\*(\.[0-9a-z]+\.plex\.direct)")
 
 @dataclass(frozen=True, slots=True)
 class ParsedAddress:
-    """A server's base address, and whether its scheme was typed or assumed."""
+    """The base address of a server, and whether its scheme was given or assumed."""
 
     url: URL
     scheme_given: bool
 
     @property
     def text(self) -> str:
-        """The address for a form or for storage: it reads back as the same address.
+        """The address for a form or for storage; parsing it gives the same address again.
 
-        It always names the port, which `str(url)` leaves out where it is the scheme's own.
+        It always contains the port, which `str(url)` leaves out if it is the default of the scheme.
         """
         path = self.url.raw_path.rstrip("/")
         return f"{self.url.scheme}://{self.url.host_subcomponent}:{self.url.port}{path}"
 
 
 def parse_address(text: str) -> ParsedAddress:
-    """Read what people type or paste: a host, `host:port`, a link to the web app or into the API.
+    """Parse user input: a host, `host:port`, or a link to the web app or into the API.
 
-    Without a scheme it is http, without a port 32400; https with a name keeps 443, because there a
-    reverse proxy answers. A path in front of Plex's own is kept, for such proxies too. User info,
-    query and fragment, where a pasted token can stand, are dropped.
+    The default scheme is http and the default port 32400; that of https with a name is 443, because
+    it is likely a reverse proxy's. A path before Plex's own is kept, for such proxies too. User
+    info, query and fragment, which may contain a token, are dropped.
 
-    Raises ValueError, whose text holds nothing of what was typed.
+    Raises ValueError, whose text contains nothing of the input.
     """
     try:
         return _parse(text.strip())
@@ -62,22 +62,22 @@ def parse_address(text: str) -> ParsedAddress:
 
 
 def without_secrets(text: str) -> str:
-    """Return what was typed without user info, query and fragment, be it an address or not."""
+    """Return user input, valid or not, without user info, query and fragment."""
     return _USER_INFO.sub(r"\1", _SECRETS.split(text.strip(), maxsplit=1)[0])
 
 
 async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
-    """Ask the certificate behind an https address for the address that it is made out to.
+    """Return the address for which the certificate of an https address is valid.
 
     Plex's certificates are for `*.<hash>.plex.direct`, under which every IPv4 address has a name
-    (OpenAPI; seen). Returns None where the address is no IPv4 address, nothing answers, the
-    certificate is not trusted, or it is not Plex's. Nothing but the handshake is sent.
+    (OpenAPI; seen). Returns None if the address is not an IPv4 address, nothing answers, or the
+    certificate is not trusted or not Plex's. Only the TLS handshake is sent.
 
-    `context` has to verify certificates, but not host names: one made for this, since contexts
-    are shared. Raises ValueError for any other.
+    `context` must verify certificates but not host names; do not change a shared one for this.
+    Raises ValueError for any other context.
     """
     if context.check_hostname or context.verify_mode is not ssl.CERT_REQUIRED:
-        raise ValueError("The context has to verify certificates, but not host names")
+        raise ValueError("The context must verify certificates but not host names")
     try:
         address = IPv4Address(url.host or "")
         async with asyncio.timeout(LOOKUP_TIMEOUT):
@@ -97,12 +97,12 @@ def _parse(text: str) -> ParsedAddress:
     scheme = match[1].lower() if match and match[1] else None
     rest = _SECRETS.split(text[match.end() if match else 0 :], maxsplit=1)[0]
     authority, *segments = rest.split("/")
-    # A user's password may hold a slash: then a part of it would stand in the path.
+    # A password may contain a slash, which would make the rest of it a part of the path.
     if scheme not in (None, "http", "https") or "\\" in rest or "@" in "".join(segments):
         raise ValueError
     host, port = _host_and_port(authority.rpartition("@")[2])
     if port is None:
-        port = 443 if scheme == "https" and _is_proxys_name(host) else DEFAULT_PORT
+        port = 443 if scheme == "https" and _is_custom_name(host) else DEFAULT_PORT
     path = ""
     for segment in filter(None, segments):
         if segment in _OWN_PATHS:
@@ -114,7 +114,7 @@ def _parse(text: str) -> ParsedAddress:
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:
-    """Split and check; an IPv6 address comes back in brackets."""
+    """Split and check an authority; an IPv6 address is returned in brackets."""
     with suppress(AddressValueError):
         return _ipv6(authority), None
     if not (match := _AUTHORITY.fullmatch(authority)):
@@ -133,7 +133,7 @@ def _ipv6(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """Check a name or an IPv4 address. A name that ends in a number would be such an address."""
+    """Check a name or an IPv4 address. A name must not end in a number, as an address does."""
     with suppress(AddressValueError):
         return str(IPv4Address(text))
     host = URL(f"http://{text}").raw_host or ""
@@ -143,8 +143,8 @@ def _name(text: str) -> str:
     return host
 
 
-def _is_proxys_name(host: str) -> bool:
-    """Tell a name that a reverse proxy answers to from an IP address or Plex's own name for one."""
+def _is_custom_name(host: str) -> bool:
+    """Return whether a host is neither an IP address nor Plex's own name for one."""
     return not (
         host[0] == "[" or host.rpartition(".")[2].isdigit() or host.endswith(".plex.direct")
     )

@@ -1,24 +1,24 @@
-"""What can go wrong with a Plex Media Server: typed and few.
+"""The errors of a Plex Media Server.
 
-The text of an error is for a log. It says what happened and what can be done, and it never holds
-the token, an address, a query or what a body said. No error is chained to one of aiohttp's, because
-those carry the request with its headers, and so the token.
+The text of an error is for a log. It says what happened and what can be done, and it never contains
+the token, an address, a query or a part of a body. No error is chained to one of aiohttp, because
+those hold the headers of the request, and with them the token.
 """
 
 from typing import ClassVar
 
 
 class PlexError(Exception):
-    """Base of all errors of this package. `key` names the kind, for translations and counts."""
+    """Base class of the errors of this package. `key` identifies the kind, as in translations."""
 
     key: ClassVar[str]
 
 
 class CannotConnectError(PlexError):
-    """The server is off, unreachable, or hung up.
+    """The server is off or unreachable, or closed the connection.
 
-    `empty_reply` is True where it took the connection and closed it without an answer. A server
-    whose secure connections are required treats plain http so (reported for real servers).
+    `empty_reply` is True if it accepted the connection and closed it without an answer, as a server
+    that requires secure connections does with plain http (reported for real servers).
     """
 
     key = "cannot_connect"
@@ -30,10 +30,10 @@ class CannotConnectError(PlexError):
 
 
 class PlexTimeoutError(PlexError):
-    """No answer in time.
+    """The server did not answer in time.
 
-    `connected` is True where the connection stood and the server said nothing: it is there, but
-    held by something, as a database optimization can hold it for hours (reported by users).
+    `connected` is True if it accepted the connection. It is running then, but blocked, as it can be
+    for hours while it optimizes its database (reported by users).
     """
 
     key = "timed_out"
@@ -45,19 +45,16 @@ class PlexTimeoutError(PlexError):
 
 
 class CommandNotConfirmedError(PlexError):
-    """A command left, but no answer came: it may or may not have taken effect.
+    """A command was sent but not answered: it may or may not have taken effect.
 
-    Never raised where the command was certainly not sent, or the server certainly refused it.
+    Not raised if the command was certainly not sent, or certainly refused by the server.
     """
 
     key = "command_not_confirmed"
 
 
 class TlsError(PlexError):
-    """The certificate is not trusted, or the other side does not speak TLS at all.
-
-    `spoken` is False in the latter case.
-    """
+    """The certificate is not trusted, or the server does not use TLS: then `spoken` is False."""
 
     key = "tls"
 
@@ -68,10 +65,10 @@ class TlsError(PlexError):
 
 
 class HostnameMismatchError(TlsError):
-    """The certificate is trusted, but made out to another name than the one asked for.
+    """The certificate is trusted, but it is for another name than that of the address.
 
-    Plex's own certificates are for `*.<hash>.plex.direct`, so that every https address made of an
-    IP address alone ends here (reported for real servers).
+    Plex's own certificates are for `*.<hash>.plex.direct`, so that every https address with an IP
+    address in it causes this error (reported for real servers).
     """
 
     key = "hostname_mismatch"
@@ -84,15 +81,15 @@ class UnauthorizedError(PlexError):
 
 
 class NotOwnerError(PlexError):
-    """The token is good, but not the owner's (403, seen with a shared user's token)."""
+    """The token is valid, but not the owner's (403, seen with a shared user's token)."""
 
     key = "not_owner"
 
 
 class StartingUpError(PlexError):
-    """The server starts or migrates its database, and answers later.
+    """The server is starting, or migrating its database.
 
-    `retry_after` is what its Retry-After header asked for, in seconds.
+    `retry_after` is the time in its Retry-After header, in seconds.
     """
 
     key = "starting_up"
@@ -104,13 +101,13 @@ class StartingUpError(PlexError):
 
 
 class NotPlexError(PlexError):
-    """Something answered that is no Plex Media Server: a proxy, a router, a login page."""
+    """Something else than a Plex Media Server answered: a proxy, a router, a login page."""
 
     key = "not_plex"
 
 
 class OtherServerError(PlexError):
-    """A Plex Media Server answered, but not the one that was expected. It got no token."""
+    """A Plex Media Server answered, but not the expected one. The token was not sent to it."""
 
     key = "other_server"
 
@@ -128,6 +125,6 @@ class TaskNotFoundError(PlexError):
 
 
 class InvalidTaskNameError(PlexError, ValueError):
-    """A name that no task has and that could reach another address. Nothing was sent."""
+    """The name cannot be a task's and might lead to another path. Nothing was sent."""
 
     key = "invalid_task_name"

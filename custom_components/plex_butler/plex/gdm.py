@@ -1,6 +1,6 @@
-"""Plex's own discovery (GDM): one question to the network, and what answers it within a moment.
+"""Discovery of servers in the local network with Plex's own protocol (GDM).
 
-Anybody on the network can answer. What is found is a proposal, never a fact.
+Anything in the network can answer, so that the answers are no more than suggestions.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from typing import Any, Final, override
 from .address import DEFAULT_PORT
 
 GROUP: Final = ("239.0.0.250", 32414)
-"""Where Plex Media Servers listen (seen)."""
+"""The multicast group and the port on which Plex Media Servers listen (seen)."""
 
 _SEARCH: Final = b"M-SEARCH * HTTP/1.0"
 _STATUS: Final = re.compile(r"HTTP/1\.\d +200\b")
 _SERVER: Final = "plex/media-server"
-# Not past the next router.
+# Not beyond the next router.
 _HOPS: Final = 1
 _LONGEST_REPLY: Final = 4096
 _LONGEST_TEXT: Final = 128
@@ -27,7 +27,7 @@ _MOST_REPLIES: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class FoundServer:
-    """What answered and from where; the rest is what it says of itself."""
+    """A server that answered from `host`; the other fields are its own description of itself."""
 
     name: str | None
     machine_identifier: str
@@ -39,13 +39,12 @@ class FoundServer:
 async def find_servers(
     *, seconds: float = 1.5, group: tuple[str, int] = GROUP
 ) -> tuple[FoundServer, ...]:
-    """Ask the local network for Plex Media Servers, and collect answers for some seconds.
+    """Search the local network for Plex Media Servers, and collect replies for some seconds.
 
-    Of the answers of one server the first counts. Nothing is found, and nothing raised, where the
-    network lets no such question through.
+    The first reply of each server counts. If the network cannot be searched, the result is empty.
     """
     search = _Search()
-    # TimeoutError is one: the seconds are over.
+    # Including the TimeoutError at the end of the search.
     with suppress(OSError):
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: search, family=socket.AF_INET
@@ -59,7 +58,7 @@ async def find_servers(
 
 
 class _Search(asyncio.DatagramProtocol):
-    """Takes the answers, until there are more than any network has servers."""
+    """Collects replies, up to a number that no network of servers reaches."""
 
     def __init__(self) -> None:
         self.found: dict[str, FoundServer] = {}
@@ -76,12 +75,12 @@ class _Search(asyncio.DatagramProtocol):
 
     @override
     def error_received(self, exc: Exception) -> None:
-        """The question could not be sent."""
+        """End the search: it could not be sent."""
         self.over.set()
 
 
 def parse_reply(reply: bytes, host: str) -> FoundServer | None:
-    """Read a reply: a status, then fields, as in HTTP (seen); None where it is no server's."""
+    """Parse a reply: a status, then fields, as in HTTP (seen). None if it is not a server's."""
     if len(reply) > _LONGEST_REPLY:
         return None
     status, *lines = reply.decode("utf-8", "replace").splitlines() or [""]
@@ -109,5 +108,5 @@ def parse_reply(reply: bytes, host: str) -> FoundServer | None:
 
 
 def _text(value: str | None) -> str | None:
-    """Return a text that can be shown."""
+    """Return a text if it can be displayed, or else None."""
     return value if value and value.isprintable() and len(value) <= _LONGEST_TEXT else None

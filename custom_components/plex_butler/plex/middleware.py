@@ -12,24 +12,24 @@ from aiohttp import (
 
 
 class RedirectRefusedError(ClientError):
-    """The answer was a redirect. A Plex Media Server sends none: it is a proxy's or a router's."""
+    """The answer is a redirect, which comes from a proxy or a router, not from a Plex server."""
 
 
 class CommandDroppedError(ClientError):
-    """The connection was dropped under a command, which may have arrived.
+    """The connection was dropped after a command was sent, which may have arrived.
 
-    Neither a ClientOSError nor a ServerDisconnectedError, on purpose: on those aiohttp sends
-    everything that HTTP calls idempotent a second time, DELETE included.
+    Deliberately neither a ClientOSError nor a ServerDisconnectedError: after those aiohttp repeats
+    every request whose method is idempotent in HTTP, including DELETE.
     """
 
 
 async def refuse_redirects(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Refuse every redirect, and never let anything but a GET be sent twice.
+    """Refuse every redirect, and prevent aiohttp from repeating anything but a GET.
 
-    A redirect would carry the token to wherever it points. `allow_redirects=False` is not enough,
-    because a websocket's upgrade follows redirects and cannot be told not to.
+    With a redirect the token would be sent to wherever it points. `allow_redirects=False` is not
+    enough, because the upgrade to a websocket has no such option and follows redirects.
 
-    Raises RedirectRefusedError and CommandDroppedError, which are aiohttp's ClientError.
+    Raises RedirectRefusedError and CommandDroppedError, which are kinds of aiohttp's ClientError.
     """
     try:
         response = await handler(request)
@@ -38,7 +38,7 @@ async def refuse_redirects(request: ClientRequest, handler: ClientHandlerType) -
     except ClientOSError, ServerDisconnectedError:
         if request.method == "GET":
             raise
-        raise CommandDroppedError("The connection was dropped under a command") from None
+        raise CommandDroppedError("The connection was dropped after a command was sent") from None
     if 300 <= response.status < 400:
         response.close()
         raise RedirectRefusedError("The answer is a redirect, which is not followed")

@@ -1,13 +1,13 @@
-"""What can go wrong between plex.tv and somebody who signs in: typed and few.
+"""The errors of plex.tv while a user signs in.
 
-The rules of the other errors hold: a text is for a log, and holds no token, no code and no address.
+As for the other errors, the text is for a log and contains no token, no code and no address.
 """
 
 from ..errors import PlexError
 
 
 class AccountError(PlexError):
-    """Base of the errors of plex.tv; a server's own errors are none of them."""
+    """Base class of the errors of plex.tv."""
 
 
 class SignInRefusedError(AccountError):
@@ -17,15 +17,15 @@ class SignInRefusedError(AccountError):
 
 
 class PinExpiredError(AccountError):
-    """Nobody signed in for too long: plex.tv has forgotten the PIN (404, inferred)."""
+    """The user did not sign in while the PIN was valid (404, inferred)."""
 
     key = "sign_in_expired"
 
 
 class RateLimitedError(AccountError):
-    """plex.tv was asked too often, by whomever at this address (429, reported of polled PINs).
+    """plex.tv has received too many requests from this network (429, reported for polled PINs).
 
-    `retry_after` is what its Retry-After header asked for, in seconds.
+    `retry_after` is the time in its Retry-After header, in seconds.
     """
 
     key = "rate_limited"
@@ -37,12 +37,12 @@ class RateLimitedError(AccountError):
 
 
 class PlexTvDownError(AccountError):
-    """plex.tv is down, or cannot be reached from here."""
+    """plex.tv is down or cannot be reached."""
 
     key = "plex_tv_down"
 
 
 class NotPlexTvError(AccountError):
-    """Something answered that plex.tv would not: a proxy, a login page, another certificate."""
+    """Something else than plex.tv answered: a proxy, a login page, another certificate."""
 
     key = "not_plex_tv"

@@ -1,4 +1,4 @@
-"""What plex.tv tells of an account, typed; and where a server of the account may be found."""
+"""Typed forms of what plex.tv sends, and the addresses of a server of the account."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -8,10 +8,10 @@ from yarl import URL
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A sign-in that waits for its user (`POST /api/v2/pins`, seen).
+    """A sign-in that waits for the user (`POST /api/v2/pins`, seen).
 
-    Its number, to the client that made it, or its code are good for the account's token once the
-    user has signed in. `expires_in` is told in seconds.
+    Once the user has signed in, its `id` gives the client that created it the account's token. Both
+    `id` and `code` are secret until then. `expires_in` is in seconds.
     """
 
     id: int = field(repr=False)
@@ -35,9 +35,9 @@ class Connection:
 class AccountServer:
     """A server that an account can use (`GET /api/v2/resources`, seen).
 
-    `token` is the account's for this server alone. `owned` is False for what others share, and
-    True where plex.tv does not say: the server itself refuses who is not its owner. `presence`
-    tells whether plex.tv sees it online.
+    `token` gives the account access to this server alone. `owned` is False for a server that
+    somebody else shares. It is True if plex.tv leaves it out: the server itself refuses everybody
+    but its owner. `presence` is whether the server is connected to plex.tv.
     """
 
     name: str
@@ -50,12 +50,13 @@ class AccountServer:
 
 
 def addresses(server: AccountServer) -> tuple[URL, ...]:
-    """Return where the server may be, the best address first.
+    """Return the addresses at which the server may be reached, the best one first.
 
-    Local before remote before relay; of each the https before the http, and IPv4 before IPv6.
-    Routers that protect from DNS rebinding hide `plex.direct` names, so a local one is followed by
-    the plain address behind it. No http where the server requires https, and none outside the local
-    network, where the owner's token would be there for all to read.
+    Local ones come before remote ones, and these before relays; among each of them https comes
+    before http, and IPv4 before IPv6. Routers with DNS rebinding protection do not resolve
+    `plex.direct` names, so that the IP address of each local one is included for http. There is no
+    http if the server requires https, and none outside the local network, where others could read
+    the token.
     """
     candidates: list[tuple[tuple[int, bool, bool], URL]] = []
     for connection in server.connections:
@@ -73,9 +74,9 @@ def addresses(server: AccountServer) -> tuple[URL, ...]:
 
 
 def _plain_address(connection: Connection) -> URL | None:
-    """Return the address behind a `plex.direct` name, for http: no certificate is made out to it.
+    """Return the http address of a server with a `plex.direct` name; no certificate is for it.
 
-    Server and port are the same (OpenAPI: one port speaks both).
+    The port is the same (OpenAPI: one port accepts both http and https).
     """
     if not (connection.uri.host or "").endswith(".plex.direct"):
         return None

@@ -1,4 +1,4 @@
-"""One sign-in with Plex: a page for the user, and the wait for what comes of it."""
+"""A sign-in with Plex: a page for the user, and the wait until the user has signed in."""
 
 import asyncio
 from typing import Final
@@ -11,16 +11,16 @@ from .errors import PinExpiredError, PlexTvDownError, RateLimitedError
 from .models import AccountServer, Pin
 
 PIN_INTERVAL: Final = 2.0
-"""How often plex.tv is asked whether the user has signed in, in seconds."""
+"""The time between two requests for the result of a sign-in, in seconds."""
 PIN_LIFE: Final = 900.0
-"""How long the user has for it, where plex.tv does not say."""
+"""How long the user can sign in if plex.tv sends no time, in seconds."""
 
 
 class SignIn:
-    """A sign-in that waits for its user. The token of the account is handed out once, not kept."""
+    """A sign-in that waits for the user. `close` must be called when it is over."""
 
     def __init__(self, session: ClientSession, client_identifier: str, version: str) -> None:
-        """Initialize; nothing is asked."""
+        """Initialize; nothing is sent."""
         self._session = session
         self._plex_tv = client.PlexAccount(
             session, client_identifier=client_identifier, version=version, url=client.PLEX_TV
@@ -28,22 +28,22 @@ class SignIn:
         self._token = ""
 
     async def begin(self) -> tuple[URL, Pin]:
-        """Return the page to open, and what to wait with. Raises AccountError."""
+        """Create a PIN, and return it and the page to open. Raises AccountError."""
         pin = await self._plex_tv.create_pin()
         return self._plex_tv.sign_in_url(pin), pin
 
     async def wait(self, pin: Pin) -> None:
-        """Wait until the user has signed in. Raises AccountError."""
+        """Wait until the user has signed in, and keep the token for `servers`. Raises AccountError."""
         try:
             async with asyncio.timeout(pin.expires_in or PIN_LIFE):
                 while not self._token:
                     await asyncio.sleep(PIN_INTERVAL)
-                    self._token = await self._ask(pin) or ""
+                    self._token = await self._request_token(pin) or ""
         except TimeoutError:
-            raise PinExpiredError("Nobody signed in in time") from None
+            raise PinExpiredError("Nobody signed in while the PIN was valid") from None
 
-    async def _ask(self, pin: Pin) -> str | None:
-        """Ask once; a plex.tv that is away, or was asked too often, is asked again later."""
+    async def _request_token(self, pin: Pin) -> str | None:
+        """Return the token if there is one; None if it has to be requested again later."""
         try:
             return await self._plex_tv.token(pin)
         except RateLimitedError as err:
@@ -53,10 +53,13 @@ class SignIn:
         return None
 
     async def servers(self) -> tuple[AccountServer, ...]:
-        """Return the servers of the account, each with its own token. Raises AccountError."""
+        """Return the servers of the account, each with its own token, and drop that of the account.
+
+        Raises AccountError.
+        """
         token, self._token = self._token, ""
         return await self._plex_tv.servers(token)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Detach the session from its connections, which are Home Assistant's."""
         self._session.detach()
