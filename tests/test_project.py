@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 import re
 import struct
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from homeassistant import generated
@@ -15,21 +15,15 @@ from homeassistant.const import Platform
 import pytest
 import yaml
 
-from custom_components.plex_butler.const import DOMAIN, PLATFORMS
+from custom_components.plex_butler.const import PLATFORMS
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
+from tests.repository import INTEGRATION, ROOT, load
 
-ROOT: Final = Path(__file__).parents[1]
-INTEGRATION: Final = ROOT / "custom_components" / DOMAIN
 WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 # Spelt so that this file holds none of them.
 PACKAGE_REGISTRY: Final = re.compile(r"p[y]pi\.org|pythonho[s]ted|np[m]js|de[b]\.debian")
 MACHINE_PATH: Final = re.compile(r"(?<![\w.:/}])/(?:home|Users|root|work)/[\w.]")
-
-
-def load(path: str) -> Any:
-    """Read a JSON file of the integration."""
-    return json.loads((INTEGRATION / path).read_text())
 
 
 def repository_files() -> Iterator[Path]:
@@ -40,7 +34,9 @@ def repository_files() -> Iterator[Path]:
             for name in folders
             if name in {".ci", ".github"} or not name.startswith((".", "__pycache__"))
         ]
-        yield from (folder / name for name in names if not re.search(r"\.png$|^\.coverage", name))
+        yield from (
+            folder / name for name in names if not re.search(r"\.png$|^\.coverage|^\.git$", name)
+        )
 
 
 # The manifest, HACS, versions

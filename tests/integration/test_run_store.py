@@ -291,7 +291,11 @@ async def test_poll_that_is_answered_after_the_unloading_overwrites_nothing(
 ) -> None:
     assert await async_setup_component(hass, "homeassistant", {})
     await house.set_up(entry, server)
+    await house.passes(20)  # the cooldown of the request to refresh is over
     maintenance = house.entity_id(server, "binary_sensor", "maintenance")
+    server.faults.silent_websocket = True  # only the poll can tell of the run
+    server.butler.start(NAME)
+    server.requests.clear()
     server.faults.late_answers = "GET"
     updating = asyncio.create_task(
         hass.services.async_call(
@@ -299,10 +303,13 @@ async def test_poll_that_is_answered_after_the_unloading_overwrites_nothing(
         )
     )
     await house.sent()
-    server.butler.start(NAME)
+    [poll] = server.requests
+    assert (poll.path, poll.status) == ("/activities", None)
     assert await hass.config_entries.async_unload(entry.entry_id)
     server.faults.late_answers = ""
     await updating
+    [poll] = server.requests
+    assert poll.status == 200
     freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
     async_fire_time_changed(hass)
     await house.settled()
