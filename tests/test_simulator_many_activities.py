@@ -59,8 +59,8 @@ def listed(server: SimulatedPlex) -> list[str]:
 @pytest.mark.parametrize(
     ("how", "begun", "ended"),
     [
-        ("each", [["started"]] * 3, [["ended"]] * 3),
-        ("one", [["started"] * 3], [["ended"] * 3]),
+        ("each", [["started"]] * 3, [["ended"]] * 2),
+        ("one", [["started"] * 3], [["ended"] * 2]),
         ("none", [], []),
     ],
 )
@@ -76,12 +76,24 @@ async def test_many_activities(
     assert listed(server) == [INTROS] * 3 + ["butler"]
     assert len({row["uuid"] for row in server.activities.rows()}) == 4
     assert await frames(listener, len(begun)) == begun
-    await send(control, "DELETE", "/activities", {"frames": how})
-    assert listed(server) == ["butler"]
+    oldest = server.activities.rows()[0]
+    await send(control, "DELETE", "/activities", {"count": 2, "frames": how})
+    assert listed(server) == [INTROS, "butler"]
+    assert server.activities.rows()[0] == oldest
     assert await frames(listener, len(ended)) == ended
     # Without any, there is nothing to tell.
-    await send(control, "DELETE", "/activities", {"frames": how})
+    await send(control, "DELETE", "/activities", {"count": 0, "frames": how})
     assert await frames(listener, 0) == []
+
+
+async def test_many_that_come_and_go(
+    server: SimulatedPlex,
+    control: TestClient[Any, Any],
+    listener: aiohttp.ClientWebSocketResponse,
+) -> None:
+    await send(control, "POST", "/users/dvr_noise", {"times": 3})
+    assert listed(server) == ["butler"]
+    assert await frames(listener, 6) == [["started"], ["ended"]] * 3
 
 
 async def test_many_tasks(server: SimulatedPlex, control: TestClient[Any, Any]) -> None:

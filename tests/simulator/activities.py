@@ -93,10 +93,9 @@ class Activities:
         begun = [self._list(type_, f"Private Movie {number}") for number in range(count)]
         self._tell_many("started", begun, frames, context=False)
 
-    def end_all(self, frames: Frames) -> None:
-        """Take all from the list but Butler's row."""
-        ended = list(self._listed.values())
-        self._listed.clear()
+    def end_many(self, count: int, frames: Frames) -> None:
+        """Take the `count` newest ones from the list; Butler's row stays."""
+        ended = [self._listed.popitem()[1] for _ in range(count)]
         self._tell_many("ended", ended, frames)
 
     def is_listed(self, activity: Activity) -> bool:

@@ -7,7 +7,7 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     PATCH /faults          {"maintenance": true}: sets switches of `Faults`
     POST /users/{what}     lets somebody do something, a method of `Users`
     POST /activities       {"type": "media.generate.bif", "count": 9, "frames": "each"}: begins them
-    DELETE /activities     {"frames": "one"}: ends all but Butler's row; `Frames` has the words
+    DELETE /activities     {"count": 9, "frames": "one"}: ends the newest; see `Frames`
     POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
     POST /tasks            {"name": "Brew", "count": 9}: adds Brew0 to Brew8
     POST /profile          {"name": "BackupDatabase", "duration": 5}: fields of `Profile`
@@ -115,7 +115,8 @@ class Control:
         return web.json_response({})
 
     async def _end_activities(self, request: web.Request) -> web.Response:
-        self._server.activities.end_all(Frames((await request.json())["frames"]))
+        wanted = await request.json()
+        self._server.activities.end_many(wanted["count"], Frames(wanted["frames"]))
         return web.json_response({})
 
     async def _task(self, request: web.Request) -> web.Response:
