@@ -1,7 +1,18 @@
-"""What an hour costs in which nothing happens: requests and states, on a clock that is moved."""
+"""What an hour costs in which nothing happens: requests and states, on a clock that is moved.
 
+    python -m scripts.benchmark.idle_hour 3600
+
+It is a process of its own: the test harness replaces Home Assistant's clock for good.
+"""
+
+# Before anything takes Home Assistant's clock as it is.
+from pytest_homeassistant_custom_component import patch_time  # noqa: F401  # isort: skip
+
+import asyncio
 from collections import Counter
 from datetime import timedelta
+import logging
+import sys
 from typing import Final, cast
 
 import freezegun
@@ -48,3 +59,8 @@ async def idle_hour(title: str, faults: Faults, seconds: float) -> tuple[str, ..
             paths = Counter(request.path for request in server.requests)
     by_path = ", ".join(f"`{path}` {count}" for path, count in sorted(paths.items()))
     return title, str(paths.total()), by_path, f"{writes.changed} + {writes.unchanged}"
+
+
+if __name__ == "__main__":
+    logging.getLogger("homeassistant.loader").setLevel(logging.ERROR)
+    asyncio.run(idle_hours(float(sys.argv[1])))

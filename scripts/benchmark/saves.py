@@ -150,6 +150,9 @@ async def restore_and_save(own: Server, content: Any, tasks: int) -> dict[str, C
                 while modified(path) == before:
                     await asyncio.sleep(0.005)
             await hass.async_block_till_done()
+        if content:
+            text = await asyncio.to_thread(path.read_text)
+            check(f'"{CHORE}{tasks - 1}"' in text, "Not all last runs were saved")
         return {"set-up": set_up_cost, "a save": cost}
 
 
