@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 import random
 from typing import Any, Final
 import uuid
@@ -30,6 +31,17 @@ _CONTEXTS: Final = {
 """The types that were seen with a Context."""
 _INDETERMINATE: Final = frozenset({"media.generate.credits"})
 """The types that were seen with a progress of -1."""
+
+
+class Frames(StrEnum):
+    """How a change of many activities at once is told."""
+
+    EACH = "each"
+    """By a frame for each of them, as every server does."""
+    ONE = "one"
+    """By one frame with a row for each of them."""
+    NONE = "none"
+    """Not at all: only the list shows it."""
 
 
 @dataclass(slots=True)
@@ -72,18 +84,19 @@ class Activities:
 
     def begin(self, type_: str, subtitle: str, *, cancellable: bool = False) -> Activity:
         """List a new one. Its Context is missing in the frame that tells so, as was seen."""
-        activity = Activity(
-            self._uuid(),
-            type_,
-            _TITLES.get(type_, "Working"),
-            subtitle,
-            -1 if type_ in _INDETERMINATE else 0,
-            cancellable,
-            _CONTEXTS.get(type_, {}),
-        )
-        self._listed[activity.uuid] = activity
+        activity = self._list(type_, subtitle, cancellable=cancellable)
         self._tell("started", activity, context=False)
         return activity
+
+    def begin_many(self, type_: str, count: int, frames: Frames) -> None:
+        """List `count` new ones."""
+        begun = [self._list(type_, f"Private Movie {number}") for number in range(count)]
+        self._tell_many("started", begun, frames, context=False)
+
+    def end_many(self, count: int, frames: Frames) -> None:
+        """Take the `count` newest ones from the list; Butler's row stays."""
+        ended = [self._listed.popitem()[1] for _ in range(count)]
+        self._tell_many("ended", ended, frames)
 
     def is_listed(self, activity: Activity) -> bool:
         """Tell whether one has not ended yet."""
@@ -155,15 +168,36 @@ class Activities:
             return 100
         return -1 if self._faults.row_indeterminate else self._share
 
+    def _list(self, type_: str, subtitle: str, *, cancellable: bool = False) -> Activity:
+        activity = Activity(
+            self._uuid(),
+            type_,
+            _TITLES.get(type_, "Working"),
+            subtitle,
+            -1 if type_ in _INDETERMINATE else 0,
+            cancellable,
+            _CONTEXTS.get(type_, {}),
+        )
+        self._listed[activity.uuid] = activity
+        return activity
+
     def _tell(self, event: str, activity: Activity, *, context: bool = True) -> None:
+        self._tell_many(event, [activity], Frames.ONE, context=context)
+
+    def _tell_many(
+        self, event: str, activities: list[Activity], frames: Frames, *, context: bool = True
+    ) -> None:
+        if frames is Frames.NONE or not activities:
+            return
+        rows = [self._notification(event, activity, context=context) for activity in activities]
+        for told in [rows] if frames is Frames.ONE else [[row] for row in rows]:
+            self._publish("activity", "ActivityNotification", told)
+
+    def _notification(self, event: str, activity: Activity, *, context: bool) -> dict[str, Any]:
         row = self._quirky(activity.as_dict())
         if not context:
             row.pop("Context", None)
-        self._publish(
-            "activity",
-            "ActivityNotification",
-            [{"event": event, "uuid": row["uuid"], "Activity": row}],
-        )
+        return {"event": event, "uuid": row["uuid"], "Activity": row}
 
     def _quirky(self, row: dict[str, Any]) -> dict[str, Any]:
         if self._faults.numeric_uuids:

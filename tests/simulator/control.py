@@ -6,7 +6,11 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     GET /requests          what arrived, with whose token it was in place of the token
     PATCH /faults          {"maintenance": true}: sets switches of `Faults`
     POST /users/{what}     lets somebody do something, a method of `Users`
+    POST /activities       {"type": "media.generate.bif", "count": 9, "frames": "each"}: begins them
+    DELETE /activities     {"count": 9, "frames": "one"}: ends the newest; see `Frames`
     POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
+    POST /tasks            {"name": "Brew", "count": 9}: adds Brew0 to Brew8
+    POST /profile          {"name": "BackupDatabase", "duration": 5}: fields of `Profile`
     POST /start            {"name": "BackupDatabase"}: begins as the schedule would, unasked
     POST /advance          {"seconds": 60}
     POST /hang-up          closes every notification stream
@@ -19,8 +23,10 @@ from typing import Any
 
 from aiohttp import web
 
+from .activities import Frames
 from .faults import Faults
 from .server import SimulatedPlex
+from .tasks import Profile
 from .users import Users
 
 
@@ -39,7 +45,11 @@ class Control:
         app.router.add_get("/requests", self._requests)
         app.router.add_patch("/faults", self._faults)
         app.router.add_post("/users/{what}", self._users)
+        app.router.add_post("/activities", self._begin_activities)
+        app.router.add_delete("/activities", self._end_activities)
         app.router.add_post("/task", self._task)
+        app.router.add_post("/tasks", self._tasks)
+        app.router.add_post("/profile", self._profile)
         app.router.add_post("/start", self._start)
         app.router.add_post("/advance", self._advance)
         for path, act in (
@@ -98,6 +108,17 @@ class Control:
         getattr(self._server.users, what)(**keywords)
         return web.json_response({})
 
+    async def _begin_activities(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        frames = Frames(wanted["frames"])
+        self._server.activities.begin_many(wanted["type"], wanted["count"], frames)
+        return web.json_response({})
+
+    async def _end_activities(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        self._server.activities.end_many(wanted["count"], Frames(wanted["frames"]))
+        return web.json_response({})
+
     async def _task(self, request: web.Request) -> web.Response:
         wanted: dict[str, Any] = await request.json()
         name = wanted.pop("name")
@@ -107,6 +128,18 @@ class Control:
             self._server.butler.tasks[name].enabled = wanted["enabled"]
         else:
             self._server.butler.add_task(name, **wanted)
+        return web.json_response({})
+
+    async def _tasks(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        for number in range(wanted["count"]):
+            self._server.butler.add_task(f"{wanted['name']}{number}")
+        return web.json_response({})
+
+    async def _profile(self, request: web.Request) -> web.Response:
+        wanted: dict[str, Any] = await request.json()
+        name = wanted.pop("name")
+        self._server.butler.profiles[name] = Profile(**wanted)
         return web.json_response({})
 
     async def _start(self, request: web.Request) -> web.Response:

@@ -54,11 +54,12 @@ class Users:
         """Refresh the guide of a DVR by hand."""
         self._for(seconds, self._activities.begin("provider.epg.load", "Downloaded 173 airings"))
 
-    def dvr_noise(self) -> None:
+    def dvr_noise(self, times: int = 1) -> None:
         """Let the DVR look for something to record, which takes no time at all."""
-        self._activities.end(
-            self._activities.begin("provider.subscriptions.process", "", cancellable=True)
-        )
+        for _ in range(times):
+            self._activities.end(
+                self._activities.begin("provider.subscriptions.process", "", cancellable=True)
+            )
 
     def play(self, state: str = "playing") -> None:
         """Play, pause or stop a film."""
