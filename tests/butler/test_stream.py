@@ -14,6 +14,7 @@ import pytest
 from custom_components.plex_butler.butler.stream import (
     FIRST_DELAY,
     LONGEST_DELAY,
+    REFUSALS,
     REFUSED_DELAY,
     SETTLED,
     StreamRunner,
@@ -226,6 +227,27 @@ async def test_a_stream_that_is_refused_is_tried_again_after_an_hour(
         await until(lambda: listener.heard[-1] == OPENED)
 
     assert delays.asked == []
+
+
+async def test_a_stream_that_was_open_may_be_refused_for_a_while(
+    server: SimulatedPlex, listener: Recorder, freezer: FrozenDateTimeFactory
+) -> None:
+    delays = Delays()
+    async with living(server, listener, delays):
+        await until(lambda: listener.heard)
+        server.faults.no_websocket = True
+        await server.notifications.hang_up()
+        refusals = REFUSALS + 1
+        await until(lambda: len(listener.heard) == 2 + refusals)
+        await settled()
+        assert listener.heard == [OPENED, CLOSED, *[NotPlexError] * refusals]
+        # From now on it is tried again every hour only.
+        for _ in range(2):
+            refusals += 1
+            freezer.tick(timedelta(seconds=REFUSED_DELAY + 1))
+            await until(lambda: len(listener.heard) == 2 + refusals)  # noqa: B023 - at once
+            await settled()
+            assert len(listener.heard) == 2 + refusals
 
 
 async def test_a_stream_that_was_refused_is_tried_again_once_the_server_has_come_back(

@@ -24,6 +24,8 @@ LONGEST_DELAY: Final = 300.0
 """The longest delay after a stream that was lost, in seconds."""
 REFUSED_DELAY: Final = 3600.0
 """How long to wait after a stream was refused, in seconds: polling is enough without it."""
+REFUSALS: Final = 3
+"""How many refusals count as losses after a stream that was open: a proxy may be restarting."""
 SETTLED: Final = 60.0
 """How long a stream has to live until its end counts as the first failure again, in seconds."""
 
@@ -73,20 +75,23 @@ class StreamRunner:
     async def run(self) -> None:
         """Connect and listen until cancelled."""
         loop = asyncio.get_running_loop()
-        failures = 0
+        failures = refusals = 0
         while True:
             await self._running.wait()
             self._resumed.clear()
             began, failure = loop.time(), None
             try:
                 await self._listen()
+                refusals = REFUSALS
             except PlexError as err:
                 failure = err
             self._listener.stream_closed(failure)
             if isinstance(failure, _REFUSALS):
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._resumed.wait(), REFUSED_DELAY)
-                continue
+                refusals -= 1
+                if refusals < 0:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._resumed.wait(), REFUSED_DELAY)
+                    continue
             if loop.time() - began >= SETTLED:
                 failures = 0
             failures += 1
