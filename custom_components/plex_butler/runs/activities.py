@@ -44,13 +44,6 @@ class ListedOfType:
         for uuids in (self.counted, self.denied, self.beside_busy_row, self.unclear):
             uuids.discard(uuid)
 
-    def keep(self, uuids: set[str]) -> None:
-        """Remove all activities but these."""
-        self.counted &= uuids
-        self.denied &= uuids
-        self.beside_busy_row &= uuids
-        self.unclear &= uuids
-
     def deny(self) -> None:
         """Let no activity that is listed now be evidence."""
         self.denied |= self.counted
@@ -101,7 +94,8 @@ class ActivityList:
                 rows[activity.uuid] = activity.progress
             elif len(types) < MOST_ACTIVITIES:
                 types[activity.uuid] = activity.type
-        self._remove_all_but(set(types))
+        for uuid in self.types.keys() - types.keys():
+            self._remove_type(uuid)
         self._replace_rows(rows, now)
         for uuid, type_ in types.items():
             if uuid not in self.types:
@@ -128,8 +122,8 @@ class ActivityList:
         if activity.type == BUTLER_ROW:
             self._remove_row(activity.uuid)
             self._read_rows(now)
-        elif (type_ := self.types.pop(activity.uuid, None)) and type_ in self._of_type:
-            self._of_type[type_].remove(activity.uuid)
+        elif activity.uuid in self.types:
+            self._remove_type(activity.uuid)
 
     def deny(self, task: KnownTask) -> None:
         """Let no activity that is listed now be evidence for a task."""
@@ -138,9 +132,8 @@ class ActivityList:
 
     def clear(self) -> None:
         """Remove everything: the server is gone."""
-        self.types.clear()
-        for listed in self._of_type.values():
-            listed.keep(set())
+        for uuid in tuple(self.types):
+            self._remove_type(uuid)
         self._progress.clear()
         self._busy_rows.clear()
         self._rows_without_progress.clear()
@@ -160,12 +153,9 @@ class ActivityList:
             listed.counted.add(uuid)
             (listed.beside_busy_row if self.row is Row.BUSY else listed.unclear).add(uuid)
 
-    def _remove_all_but(self, uuids: set[str]) -> None:
-        if gone := self.types.keys() - uuids:
-            for uuid in gone:
-                del self.types[uuid]
-            for listed in self._of_type.values():
-                listed.keep(uuids)
+    def _remove_type(self, uuid: str) -> None:
+        if listed := self._of_type.get(self.types.pop(uuid)):
+            listed.remove(uuid)
 
     def _replace_rows(self, rows: dict[str, int | None], now: datetime) -> None:
         for uuid in self._progress.keys() - rows.keys():
