@@ -260,6 +260,36 @@ def test_refused_start_takes_nothing_from_a_run_that_goes_on() -> None:
     assert BACKUP in server.running
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_run_that_has_ended_does_not_come_back_with_the_answer_to_its_start(
+    *, answered: bool
+) -> None:
+    server = Telling()
+    server.send(INTROS)
+    server.frame(item(INTRO_ITEM))
+    assert server.news() == [f"{INTROS} observed"]
+    server.runs.server_gone()
+    assert server.news() == [Outcome.END_NOT_SEEN]
+    if answered:
+        server.answer_already_running(INTROS)
+    else:
+        server.leave_unanswered(INTROS)
+    assert server.running == ({INTROS: KnownBy.ASSUMED} if answered else {})
+    assert server.news() == []
+
+
+def test_items_that_were_denied_are_not_those_of_our_next_start_after_a_restart() -> None:
+    server = Telling(first=(IDLE, item(INTRO_ITEM)))
+    assert INTROS in server.running
+    server.runs.was_not_running(INTROS)
+    server.accept(INTROS)
+    stored = server.runs.to_store()
+    server.runs = RunTracker()
+    server.runs.restore(stored, row_proven=False)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
 def test_start_that_is_sent_while_a_run_goes_on_counts_from_when_it_was_sent() -> None:
     server = Telling(first=())
     server.accept(INTROS, server.now)

@@ -85,6 +85,10 @@ class ActivityList:
         """Return the uuids of the listed activities that can be evidence for a task."""
         return set[str]().union(*(self._of_type[type_].counted for type_ in task.types))
 
+    def listed_of_task(self, task: KnownTask) -> set[str]:
+        """Return the uuids of all listed activities of a task's types, also of those denied."""
+        return self.of_task(task).union(*(self._of_type[type_].denied for type_ in task.types))
+
     def replace(self, activities: Iterable[Activity], now: datetime) -> None:
         """Replace the list by the answer to a poll: what is missing from it has ended."""
         rows: dict[str, int | None] = {}

@@ -41,8 +41,13 @@ class OpenRuns:
 
     def begin(self, task: str, now: datetime) -> TrackedRun:
         """Begin a run with a start that is about to be sent. It is not shown as running yet."""
+        run = self._sent[task] = self._our_start(task, now)
+        self.runs.setdefault(task, run)
+        return run
+
+    def _our_start(self, task: str, now: datetime) -> TrackedRun:
         known = BY_NAME.get(task)
-        run = self._sent[task] = TrackedRun(
+        return TrackedRun(
             since=now,
             start_known=True,
             ours=True,
@@ -51,10 +56,8 @@ class OpenRuns:
             row_idle_at_command=(
                 self._shown.watched_since is not None and self._shown.row is not Row.BUSY
             ),
-            foreign=frozenset(self._shown.of_task(known)) if known else frozenset(),
+            foreign=frozenset(self._shown.listed_of_task(known)) if known else frozenset(),
         )
-        self.runs.setdefault(task, run)
-        return run
 
     def confirm(self, task: str, sent: TrackedRun) -> None:
         """Record that the server accepted a start: the task runs since it was sent."""
@@ -71,7 +74,8 @@ class OpenRuns:
         """Record that the server said that a task was running already; not since when."""
         self._sent.pop(task, None)
         self._stopped.pop(task, None)
-        run = self.runs.setdefault(task, sent)
+        # A run that has ended since the start was sent does not come back.
+        run = self.runs.setdefault(task, self._our_start(task, now))
         if run is sent or not run.confirmed:
             run.start_known, run.foreign = False, frozenset()
         run.ours = run.confirmed = True
@@ -81,7 +85,9 @@ class OpenRuns:
     def leave_unconfirmed(self, task: str, sent: TrackedRun) -> None:
         """Record that a start got no answer: it counts only if evidence follows."""
         self._sent.pop(task, None)
-        self._collect_activities(task, self.runs.setdefault(task, sent))
+        # A run that has ended since the start was sent does not come back.
+        run = self.runs.setdefault(task, self._our_start(task, sent.since))
+        self._collect_activities(task, run)
 
     def withdraw(self, task: str, sent: TrackedRun) -> None:
         """Record that a start was refused or never arrived."""
