@@ -129,7 +129,7 @@ class Commands:
         except PlexError as err:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
-                self._session.read_lists_next()
+                self._session.read_task_list_next()
             raise self._outages.translated(HomeAssistantError, err) from err
         finally:
             self._after()

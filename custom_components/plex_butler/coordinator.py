@@ -127,7 +127,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             poll = await self.session.poll()
         except PlexError as err:
             return self._async_poll_failed(err)
-        self.outages.record_success(lists_read=poll.lists_read)
+        self.outages.record_success(task_list_read=poll.task_list_read)
         self._stream.resume()
         self.update_interval = self.session.pace
         if poll.server_updated:
@@ -141,12 +141,12 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.update_interval = UNREACHABLE_INTERVAL
         self._stream.pause()
         if self.data and self.outages.may_be_busy(err):
-            self.session.tracker.frozen(now)
+            self.session.tracker.record_server_busy(now)
             if self.session.tracker.maintenance and self.outages.record_busy(now):
                 return self._async_collect()
-        self.session.poll_failed()
+        self.session.record_poll_failure()
         if self.outages.record_failure(err):
-            self.session.tracker.server_gone()
+            self.session.tracker.record_server_gone()
         self._async_discard_events()
         self.outages.act_on(err)
         if isinstance(err, UnauthorizedError) and not self.data:
@@ -201,7 +201,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if not self.data or not self.last_update_success:
             # Whatever it is, it began or ended while nobody looked.
             self.run_events.async_discard()
-        snapshot, tracker = self.session.snapshot(busy=self.outages.busy), self.session.tracker
+        snapshot, tracker = (
+            self.session.snapshot(server_busy=self.outages.server_busy),
+            self.session.tracker,
+        )
         stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
         if events or stored != self._stored:
             self._stored = stored
@@ -247,7 +250,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         # If a poll has failed meanwhile, that is still what there is to show.
         if self.last_update_success:
             self._async_show(self._async_collect())
-            if self.session.lists_due:
+            if self.session.task_list_due:
                 self._async_refresh_soon()
 
     @callback

@@ -53,7 +53,7 @@ class Outages:
         self._unauthorized_since: datetime | None = None
 
     @property
-    def busy(self) -> bool:
+    def server_busy(self) -> bool:
         """Return whether the server is kept from answering by its own maintenance."""
         return self._busy_since is not None and self._failure is None
 
@@ -69,19 +69,19 @@ class Outages:
     def require_answering(self) -> None:
         """Raise HomeAssistantError if a command cannot arrive, or would not be answered."""
         self.require_reachable()
-        if self.busy:
+        if self.server_busy:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="server_busy",
                 translation_placeholders={"server": self._entry.title},
             )
 
-    def record_success(self, *, lists_read: bool) -> None:
+    def record_success(self, *, task_list_read: bool) -> None:
         """Record a good poll: nothing is left of earlier failures."""
         if self._failed_polls or self._unauthorized_since or not self._succeeded:
             for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
-        if lists_read:
+        if task_list_read:
             async_delete_repairs(self._hass, self._entry)
         self._succeeded = True
         self._failed_polls = 0
@@ -104,7 +104,7 @@ class Outages:
             return False
         self._failed_polls = 0
         self._failure = None
-        self._statistics.failures["busy"] += 1
+        self._statistics.failures["server_busy"] += 1
         return True
 
     def record_failure(self, err: PlexError) -> bool:

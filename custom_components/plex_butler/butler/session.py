@@ -35,9 +35,9 @@ IDLE_INTERVAL: Final = timedelta(seconds=30)
 """While nothing runs and there is no stream."""
 STREAM_INTERVAL: Final = timedelta(minutes=10)
 """While nothing runs and the stream brings every change."""
-LISTS_INTERVAL: Final = timedelta(minutes=5)
+TASK_LIST_INTERVAL: Final = timedelta(minutes=5)
 """For the list of tasks and what the server says about itself, without a stream."""
-LISTS_INTERVAL_STREAM: Final = timedelta(hours=1)
+TASK_LIST_INTERVAL_STREAM: Final = timedelta(hours=1)
 """The same beside a stream, which says when something of it may have changed."""
 
 # A poll that comes a moment too early must not leave the lists to the next one.
@@ -48,7 +48,7 @@ _ABOUT: Final = timedelta(seconds=5)
 class Poll:
     """What a poll has read: the lists as well, and whether another version answered."""
 
-    lists_read: bool
+    task_list_read: bool
     server_updated: bool
 
 
@@ -68,12 +68,12 @@ class ButlerSession:
         self.tracker = RunTracker()
         self._client = client
         self._statistics = statistics
-        self._lists_read: datetime | None = None
+        self._task_list_read: datetime | None = None
         self._commanded: datetime | None = None
         self._commands = 0
         self._reading = asyncio.Lock()
         self._stream = StreamHealth()
-        self._crossing = ChangesDuringPoll()
+        self._during_poll = ChangesDuringPoll()
 
     # --- what is known
 
@@ -81,16 +81,16 @@ class ButlerSession:
     def pace(self) -> timedelta:
         """Return how soon the server is to be polled again."""
         recent = self._commanded is not None and _utcnow() - self._commanded < GRACE
-        if recent or self.tracker.unsettled or self.lists_due:
+        if recent or self.tracker.unsettled or self.task_list_due:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if self._stream.is_reliable else IDLE_INTERVAL
 
     @property
-    def lists_due(self) -> bool:
+    def task_list_due(self) -> bool:
         """Return whether the next poll has to read the list of tasks, whenever that was read."""
-        return self._lists_read is None
+        return self._task_list_read is None
 
-    def snapshot(self, *, busy: bool = False) -> Snapshot:
+    def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what is to be shown; only after the first good poll."""
         return Snapshot(
             self._server,
@@ -98,7 +98,7 @@ class ButlerSession:
             self.tracker.running,
             self.last_runs,
             self.tracker.maintenance,
-            busy,
+            server_busy,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -114,31 +114,31 @@ class ButlerSession:
     async def poll(self) -> Poll:
         """Ask for the activities, and for the lists if they are due."""
         now, version = _utcnow(), self.version
-        interval = LISTS_INTERVAL_STREAM if self._stream.is_reliable else LISTS_INTERVAL
-        lists = self._lists_read is None or now - self._lists_read >= interval - _ABOUT
+        interval = TASK_LIST_INTERVAL_STREAM if self._stream.is_reliable else TASK_LIST_INTERVAL
+        lists = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
         if lists:
             # Set before the answer: a change that comes meanwhile makes them due once more.
-            self._lists_read = now
+            self._task_list_read = now
             self._server = await self._client.server()
             self.version = self._server.version
             if self.version != version:
-                self.tracker.server_updated()
+                self.tracker.record_server_update()
             tasks = {task.name: task for task in await self._client.tasks()}
             if tasks != self.tasks:
                 self.tasks = tasks
-            self.tracker.tasks_listed(tasks)
+            self.tracker.record_task_list(tasks)
         await self._read_activities()
         return Poll(lists, self.version != version)
 
-    def poll_failed(self) -> None:
+    def record_poll_failure(self) -> None:
         """Record that a poll failed: everything has to be read anew."""
-        self._lists_read = None
-        self._stream.poll_failed()
-        self.tracker.poll_failed()
+        self._task_list_read = None
+        self._stream.record_poll_failure()
+        self.tracker.record_poll_failure()
 
-    def read_lists_next(self) -> None:
+    def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
-        self._lists_read = None
+        self._task_list_read = None
 
     async def _read_activities(self) -> None:
         """Read the activities, again if a command was sent meanwhile: they are older than it.
@@ -149,13 +149,13 @@ class ButlerSession:
             try:
                 while True:
                     commands, since_open = self._commands, self._stream.is_open
-                    self._crossing.begin()
+                    self._during_poll.begin()
                     activities = await self._client.activities()
                     if commands == self._commands:
                         break
                 self._keep_activities(activities, since_open=since_open)
             finally:
-                self._crossing.end()
+                self._during_poll.end()
 
     def _keep_activities(
         self, activities: tuple[Activity, ...] | None, *, since_open: bool
@@ -167,17 +167,17 @@ class ButlerSession:
             return uuids != self.tracker.listed
 
         self._statistics.count_poll(activities)
-        if self._stream.polled(since_open=since_open, differs=differs):
+        if self._stream.record_poll(since_open=since_open, differs=differs):
             self._statistics.stream["silent"] += 1
-        self.tracker.polled(self._crossing.apply(listed), _utcnow())
+        self.tracker.record_poll(self._during_poll.apply(listed), _utcnow())
 
     # --- the stream
 
     def stream_opened(self) -> None:
         """Record that the stream is open: what happened before it has to be read."""
         self._statistics.stream["opened"] += 1
-        self._stream.opened()
-        self._lists_read = None
+        self._stream.record_opened()
+        self._task_list_read = None
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
         """Record the changes of one frame; return whether only a poll can say what they mean."""
@@ -185,19 +185,19 @@ class ButlerSession:
         for change in changes:
             self._statistics.count_change(change)
             if isinstance(change, ActivityChanged):
-                self._stream.used()
-                unclear |= not self._crossing.record(change)
-                unclear |= self.tracker.changed(change, now)
+                self._stream.record_change()
+                unclear |= not self._during_poll.record(change)
+                unclear |= self.tracker.record_change(change, now)
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
-                    self._lists_read = None
+                    self._task_list_read = None
         return unclear
 
     def stream_closed(self) -> bool:
         """Record that the stream is closed; return whether it was open."""
         was_open = self._stream.is_open
-        self._stream.closed()
+        self._stream.record_closed()
         return was_open
 
     # --- commands
@@ -213,29 +213,29 @@ class ButlerSession:
         await self._read_activities()
         before_sending()
         sent = _utcnow()
-        with self._command(), self.tracker.start_sent(name, sent) as start:
+        with self._command(), self.tracker.sending_start(name, sent) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
                 raise
             except PlexError:
-                start.refused()
+                start.record_refused()
                 raise
             if result is StartResult.STARTED:
-                start.accepted(_utcnow())
+                start.record_accepted(_utcnow())
             else:
-                start.already_running(_utcnow())
+                start.record_already_running(_utcnow())
         self._count_answer("start_task", name, result)
         return result, sent
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task."""
-        with self._command(), self.tracker.stop_sent([name]):
+        with self._command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
-                self.tracker.stopped(name, _utcnow())
+                self.tracker.record_stop(name, _utcnow())
             else:
-                self.tracker.was_not_running(name)
+                self.tracker.record_not_running(name)
         self._count_answer("stop_task", name, result)
         return result
 
@@ -243,14 +243,14 @@ class ButlerSession:
         """Ask for all tasks that are enabled and due."""
         with self._command():
             await self._client.start_all()
-            self.tracker.all_started()
+            self.tracker.record_start_all()
         self._statistics.count_answer("start_all", "accepted")
 
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
-        with self._command(), self.tracker.stop_sent(self.tasks):
+        with self._command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
-            self.tracker.all_stopped(_utcnow())
+            self.tracker.record_stop_all(_utcnow())
         self._statistics.count_answer("stop_all", "accepted")
 
     @contextmanager

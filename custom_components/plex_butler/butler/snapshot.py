@@ -24,7 +24,7 @@ class Snapshot:
     running: Mapping[str, Run]
     last_runs: Mapping[str, EndedRun]
     maintenance: bool
-    busy: bool = False
+    server_busy: bool = False
 
     def differences(self, shown: Snapshot) -> set[str]:
         """Return the tasks whose runs differ from those of another snapshot, and MAINTENANCE."""

@@ -119,23 +119,23 @@ class StreamHealth:
         """Return whether all changes since the last poll have arrived."""
         return self._complete and not self._silent
 
-    def opened(self) -> None:
+    def record_opened(self) -> None:
         """Record that the stream is open."""
         self._open = True
 
-    def closed(self) -> None:
+    def record_closed(self) -> None:
         """Record that the stream is closed."""
         self._open = self._complete = False
 
-    def used(self) -> None:
+    def record_change(self) -> None:
         """Record that the stream has brought a change of an activity."""
         self._used, self._silent = True, False
 
-    def poll_failed(self) -> None:
+    def record_poll_failure(self) -> None:
         """Record that what is known is not up to date any more."""
         self._complete = False
 
-    def polled(self, *, since_open: bool, differs: Callable[[], bool]) -> bool:
+    def record_poll(self, *, since_open: bool, differs: Callable[[], bool]) -> bool:
         """Record a poll; return whether the stream turned out to keep silent.
 
         `since_open`: the stream was open when the poll was sent. `differs` returns whether the

@@ -19,7 +19,7 @@ _IDLE_PROGRESS: Final = 100
 class Row(Enum):
     """What Butler's row says."""
 
-    MUTE = "mute"
+    UNPROVEN = "unproven"
     """Nothing: there is none, or it was never seen busy on this version of the server."""
     IDLE = "idle"
     BUSY = "busy"
@@ -63,17 +63,17 @@ class ListedOfType:
 class ActivityList:
     """The activities that the server lists, and what Butler's row says since when.
 
-    `types` holds the type of every activity but the row. `watched_since` is the first good poll
-    after the last one that failed; `row_rested` whether the row was seen idle since then.
+    `types` holds the type of every activity but the row. `good_polls_since` is the first good poll
+    after the last one that failed; `row_seen_idle` whether the row was seen idle since then.
     `row_explained`: an activity has shown which task the row is busy for.
     """
 
     types: dict[str, str] = field(default_factory=dict)
-    row: Row = Row.MUTE
+    row: Row = Row.UNPROVEN
     row_busy_since: datetime | None = None
     row_explained: bool = False
-    row_rested: bool = False
-    watched_since: datetime | None = None
+    row_seen_idle: bool = False
+    good_polls_since: datetime | None = None
     _of_type: dict[str, ListedOfType] = field(
         default_factory=lambda: {
             type_: ListedOfType() for type_ in (*BY_ACTIVITY_TYPE, *BY_AMBIGUOUS_TYPE)
@@ -109,10 +109,10 @@ class ActivityList:
         for listed in self._of_type.values():
             listed.unclear.clear()
 
-    def watch(self, now: datetime) -> None:
+    def record_poll(self, now: datetime) -> None:
         """Record that a poll succeeded: what begins from now on is seen to begin."""
-        self.watched_since = self.watched_since or now
-        self.row_rested |= bool(self._progress) and self.row is not Row.BUSY
+        self.good_polls_since = self.good_polls_since or now
+        self.row_seen_idle |= bool(self._progress) and self.row is not Row.BUSY
 
     def add(self, activity: Activity, now: datetime) -> bool:
         """Add an activity that was not listed, or change the row; return False if it is too many."""
@@ -147,12 +147,12 @@ class ActivityList:
         if self.row is Row.BUSY:
             self.row = Row.IDLE
         self.row_explained = False
-        self.stop_watching()
+        self.record_poll_failure()
 
-    def stop_watching(self) -> None:
+    def record_poll_failure(self) -> None:
         """Record that a poll failed: what begins or ends until the next one is not seen."""
-        self.watched_since = None
-        self.row_rested = False
+        self.good_polls_since = None
+        self.row_seen_idle = False
 
     def _add_type(self, uuid: str, type_: str) -> None:
         self.types[uuid] = type_
@@ -209,5 +209,5 @@ class ActivityList:
         self.row_busy_since = now
         for listed in self._of_type.values():
             # A row that was mute until now did not say that these are not Butler's.
-            listed.beside_busy_row |= listed.counted if before is Row.MUTE else listed.unclear
+            listed.beside_busy_row |= listed.counted if before is Row.UNPROVEN else listed.unclear
             listed.unclear.clear()

@@ -49,7 +49,7 @@ class OpenRuns:
             grace_until=now + rules.GRACE,
             confirmed=False,
             row_idle_at_command=(
-                self._shown.watched_since is not None and self._shown.row is not Row.BUSY
+                self._shown.good_polls_since is not None and self._shown.row is not Row.BUSY
             ),
             foreign=frozenset(self._shown.of_task(known)) if known else frozenset(),
         )
@@ -61,7 +61,7 @@ class OpenRuns:
         self._sent.pop(task, None)
         if self.runs.get(task) is not sent:
             # A task that runs is answered in another way: the run that was shown has ended.
-            self.deny(task)
+            self.end_by_answer(task)
             self.runs[task] = sent
             self._collect_activities(task, sent)
         sent.confirmed = True
@@ -90,7 +90,7 @@ class OpenRuns:
             del self.runs[task]
 
     @contextmanager
-    def held(self, tasks: Iterable[str]) -> Iterator[None]:
+    def hold(self, tasks: Iterable[str]) -> Iterator[None]:
         """Let none of these runs end by evidence: the answer to a stop will say how they ended."""
         held = tuple(tasks)
         self._held.update(held)
@@ -111,7 +111,7 @@ class OpenRuns:
             self._deny_listed(task)
         self._stopped.clear()
 
-    def deny(self, task: str) -> None:
+    def end_by_answer(self, task: str) -> None:
         """End a run that does not go on by the server's own word."""
         if run := self.runs.get(task):
             seen = rules.was_seen_to_run(run)
@@ -208,7 +208,7 @@ class OpenRuns:
                 return None
             known_by = by_rule
         if run is None:
-            start_known = rules.sees_starts(self._shown, now)
+            start_known = rules.start_was_seen(self._shown, now)
             run = self.runs[task] = TrackedRun(since=now, start_known=start_known)
         run.record_activity(now, known_by)
         return known_by

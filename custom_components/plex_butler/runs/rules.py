@@ -39,7 +39,7 @@ def known_by(run: TrackedRun | None, listed: ListedOfType, row: Row) -> KnownBy 
     """Return how the activities of a type that one task alone causes show that it runs."""
     if run and run.ours:
         return KnownBy.OBSERVED if run.activities else None
-    if row is Row.MUTE:
+    if row is Row.UNPROVEN:
         return KnownBy.ASSUMED if listed.counted else None
     return KnownBy.OBSERVED if row is Row.BUSY and listed.beside_busy_row else None
 
@@ -66,22 +66,22 @@ def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
     return since is not None and now - since < ROW_EXPLAINED
 
 
-def sees_starts(shown: ActivityList, now: datetime) -> bool:
+def start_was_seen(shown: ActivityList, now: datetime) -> bool:
     """Return whether a run that shows for the first time has begun just now.
 
     Shortly after the first poll it may have been in a pause between two activities.
     """
-    if shown.watched_since is None:
+    if shown.good_polls_since is None:
         return False
-    if shown.row is Row.BUSY and shown.row_rested:
+    if shown.row is Row.BUSY and shown.row_seen_idle:
         return True
-    return now - shown.watched_since >= _gap(shown.row)
+    return now - shown.good_polls_since >= _gap(shown.row)
 
 
 def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
     """Return how a run without evidence has ended, or None if it may still go on."""
     if row is Row.IDLE and run.row_seen_busy:
-        seen = run.last_seen and not run.unseen
+        seen = run.last_seen and not run.polls_failed
         return Outcome.FINISHED if seen else Outcome.END_NOT_SEEN
     if run.grace_until and now < run.grace_until:
         return None
@@ -89,7 +89,7 @@ def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
         return Outcome.END_NOT_SEEN
     if now - run.last_seen < _gap(row):
         return None
-    if run.unseen:
+    if run.polls_failed:
         return Outcome.END_NOT_SEEN
     if run.polls_without < GAP_POLLS:
         return None
@@ -99,7 +99,7 @@ def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
 
 def was_seen_to_run(run: TrackedRun) -> bool:
     """Return whether a run that the server says has ended was observed until then."""
-    return run.known_by is KnownBy.OBSERVED and not run.unseen
+    return run.known_by is KnownBy.OBSERVED and not run.polls_failed
 
 
 def is_stopping(stopped: datetime, now: datetime) -> bool:
@@ -107,11 +107,11 @@ def is_stopping(stopped: datetime, now: datetime) -> bool:
     return now - stopped < STOPPING
 
 
-def freezes(task: str, run: TrackedRun, now: datetime) -> bool:
+def may_keep_server_busy(task: str, run: TrackedRun, now: datetime) -> bool:
     """Return whether a server that answers nothing may be busy with this run."""
     known = BY_NAME.get(task)
     in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
-    return bool(run.ours and in_time and known and known.freezes_server)
+    return bool(run.ours and in_time and known and known.keeps_server_busy)
 
 
 def _gap(row: Row) -> timedelta:

@@ -16,14 +16,14 @@ class KnownTask:
 
     `key` is used in translations, icons, drop-downs and responses, `name` on the wire.
     Activities of `activity_type` belong to this task alone; those of `ambiguous_types` are caused
-    by users as well. `freezes_server`: the server may answer nothing while the task runs.
+    by users as well. `keeps_server_busy`: the server may answer nothing while the task runs.
     """
 
     name: str
     key: str
     activity_type: str | None = None
     ambiguous_types: frozenset[str] = frozenset()
-    freezes_server: bool = False
+    keeps_server_busy: bool = False
     enabled_by_default: bool = True
 
     @property
@@ -63,7 +63,7 @@ KNOWN_TASKS: Final = (
     KnownTask("GenerateMediaIndexFiles", "generate_media_index_files", "media.generate.bif"),
     KnownTask("LoudnessAnalysis", "loudness_analysis", "media.generate.loudness"),
     KnownTask("MusicAnalysis", "music_analysis", "media.generate.music.analysis"),
-    KnownTask("OptimizeDatabase", "optimize_database", freezes_server=True),
+    KnownTask("OptimizeDatabase", "optimize_database", keeps_server_busy=True),
     KnownTask("ProcessAssets", "process_assets"),
     KnownTask("RefreshEpgGuides", "refresh_epg_guides", "provider.epg.load"),
     KnownTask(

@@ -14,7 +14,7 @@ class TrackedRun:
     `confirmed`: it is shown as running. Until `grace_until` that needs no evidence.
     `foreign`: activities that were listed before our command, so that they are no evidence.
     `activities`: those that are listed now and are evidence; only kept for a run that is ours.
-    `unseen`: polls have failed since the last evidence, so that its end may have been missed.
+    `polls_failed`: polls have failed since the last evidence, so that its end may have been missed.
     `announced`: the event of its start was collected, or there is none.
     """
 
@@ -30,7 +30,7 @@ class TrackedRun:
     activity_seen: datetime | None = None
     row_seen: datetime | None = None
     polls_without: int = 0
-    unseen: bool = False
+    polls_failed: bool = False
     announced: bool = False
     activities: set[str] = field(default_factory=set)
 
@@ -42,14 +42,14 @@ class TrackedRun:
     def record_activity(self, now: datetime, known_by: KnownBy) -> None:
         """Record an activity as evidence; from now on only activities keep the run alive."""
         self.activity_seen, self.confirmed, self.grace_until = now, True, None
-        self.unseen = False
+        self.polls_failed = False
         self.polls_without = 0
         if known_by is KnownBy.OBSERVED:
             self.known_by = known_by
 
     def record_row(self, now: datetime) -> None:
         """Record a busy row, or a server that answers nothing, as evidence."""
-        self.row_seen, self.unseen = now, False
+        self.row_seen, self.polls_failed = now, False
 
     def as_run(self, task: str) -> Run:
         """Return what is shown of the run."""

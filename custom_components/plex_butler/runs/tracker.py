@@ -29,18 +29,18 @@ class SentStart:
         self._task = task
         self._run = run
 
-    def accepted(self, now: datetime) -> None:
+    def record_accepted(self, now: datetime) -> None:
         """Record that the server accepted it: the task runs, assumed, since it was sent."""
         self.answered = True
         self._open_runs.confirm(self._task, self._run)
         self._open_runs.conclude(now)
 
-    def already_running(self, now: datetime) -> None:
+    def record_already_running(self, now: datetime) -> None:
         """Record that the server said that the task was running already; not since when."""
         self.answered = True
         self._open_runs.join(self._task, self._run, now)
 
-    def refused(self) -> None:
+    def record_refused(self) -> None:
         """Record that it was refused, or never arrived."""
         self.answered = True
         self._open_runs.withdraw(self._task, self._run)
@@ -69,7 +69,7 @@ class RunTracker:
     @property
     def row_proven(self) -> bool:
         """Return whether Butler's row was seen busy on this version of the server."""
-        return self._shown.row is not Row.MUTE
+        return self._shown.row is not Row.UNPROVEN
 
     @property
     def unsettled(self) -> bool:
@@ -98,8 +98,10 @@ class RunTracker:
     def restore(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
         """Go on with the runs from before a restart; to be called before the first poll."""
         for task, run in runs.items():
-            self._open.runs[task] = replace(run, unseen=True, announced=True, activities=set())
-        self._shown.row = Row.IDLE if row_proven else Row.MUTE
+            self._open.runs[task] = replace(
+                run, polls_failed=True, announced=True, activities=set()
+            )
+        self._shown.row = Row.IDLE if row_proven else Row.UNPROVEN
         self._shown.row_explained = any(
             run.row_seen_busy and run.known_by is KnownBy.OBSERVED for run in runs.values()
         )
@@ -107,7 +109,7 @@ class RunTracker:
     # --- what the server answered to our commands
 
     @contextmanager
-    def start_sent(self, task: str, now: datetime) -> Iterator[SentStart]:
+    def sending_start(self, task: str, now: datetime) -> Iterator[SentStart]:
         """Expect the answer to a start that is about to be sent.
 
         A start that is left without an answer, by an error or a cancellation, counts only if
@@ -121,23 +123,23 @@ class RunTracker:
             if not sent.answered:
                 self._open.leave_unconfirmed(task, run)
 
-    def stop_sent(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
+    def sending_stop(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
         """Expect the answer to a stop: until then no evidence ends these runs."""
-        return self._open.held(tasks)
+        return self._open.hold(tasks)
 
-    def stopped(self, task: str, now: datetime) -> None:
+    def record_stop(self, task: str, now: datetime) -> None:
         """Record that the server stopped a task, or removed it from its queue."""
         self._open.stop(task, now)
 
-    def was_not_running(self, task: str) -> None:
+    def record_not_running(self, task: str) -> None:
         """Record that the server said that a task was not running."""
-        self._open.deny(task)
+        self._open.end_by_answer(task)
 
-    def all_started(self) -> None:
+    def record_start_all(self) -> None:
         """Record that the server accepted to start whatever is due; nothing runs by that alone."""
         self._open.forget_stops()
 
-    def all_stopped(self, now: datetime) -> None:
+    def record_stop_all(self, now: datetime) -> None:
         """Record that the server stopped all tasks and emptied its queue."""
         observable = (known.name for known in BY_ACTIVITY_TYPE.values())
         for task in dict.fromkeys([*self._open.runs, *observable]):
@@ -145,20 +147,20 @@ class RunTracker:
 
     # --- what the server shows
 
-    def tasks_listed(self, tasks: Iterable[str]) -> None:
+    def record_task_list(self, tasks: Iterable[str]) -> None:
         """Record which tasks the server has: no other one can run."""
         self._open.tasks = frozenset(tasks)
         for task in self._open.runs.keys() - self._open.tasks:
             self._open.end(task, Outcome.END_NOT_SEEN, None)
 
-    def polled(self, activities: Iterable[Activity], now: datetime) -> None:
+    def record_poll(self, activities: Iterable[Activity], now: datetime) -> None:
         """Record the answer to a poll of the activities."""
         self._shown.replace(activities, now)
         self._open.collect_activities()
         self._open.conclude(now, polled=True)
-        self._shown.watch(now)
+        self._shown.record_poll(now)
 
-    def changed(self, change: ActivityChanged, now: datetime) -> bool:
+    def record_change(self, change: ActivityChanged, now: datetime) -> bool:
         """Record a frame of the notification stream.
 
         Returns whether only a poll can say what it means: a new activity beside a row that was
@@ -191,29 +193,29 @@ class RunTracker:
 
     # --- when the server cannot be asked
 
-    def poll_failed(self) -> None:
+    def record_poll_failure(self) -> None:
         """Record that a poll failed: what begins or ends until the next one is not seen."""
-        self._shown.stop_watching()
+        self._shown.record_poll_failure()
         for run in self._open.runs.values():
-            run.unseen = True
+            run.polls_failed = True
 
-    def frozen(self, now: datetime) -> None:
+    def record_server_busy(self, now: datetime) -> None:
         """Record that the server takes connections and answers nothing.
 
         That is evidence for a task that freezes servers and that we started, confirmed or not.
         """
         for task, run in self._open.runs.items():
-            if rules.freezes(task, run, now):
+            if rules.may_keep_server_busy(task, run, now):
                 run.record_row(now)
                 run.confirmed = True
 
-    def server_gone(self) -> None:
+    def record_server_gone(self) -> None:
         """Record that the server stopped or restarted: every run has ended without being seen."""
         for task in tuple(self._open.runs):
             self._open.end(task, Outcome.END_NOT_SEEN, None)
         self._shown.clear()
 
-    def server_updated(self) -> None:
+    def record_server_update(self) -> None:
         """Record that another version answers: it has restarted, and its row is to be proven."""
-        self.server_gone()
-        self._shown.row = Row.MUTE
+        self.record_server_gone()
+        self._shown.row = Row.UNPROVEN
