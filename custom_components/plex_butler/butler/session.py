@@ -1,4 +1,7 @@
-"""One server: polled, listened to and commanded. Everything that is learned goes into its runs."""
+"""The session with one server: it polls, follows the notification stream and sends commands.
+
+All that it learns about runs goes into a RunTracker.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +31,7 @@ from .snapshot import Snapshot
 from .statistics import Statistics
 from .stream import ChangesDuringPoll, StreamHealth
 
-# How often the server is asked (the reasons are in the README, "How data is updated").
+# How often the server is polled (README, "How data is updated").
 ACTIVE_INTERVAL: Final = timedelta(seconds=5)
 """While anything runs, and after a command."""
 IDLE_INTERVAL: Final = timedelta(seconds=30)
@@ -36,29 +39,29 @@ IDLE_INTERVAL: Final = timedelta(seconds=30)
 STREAM_INTERVAL: Final = timedelta(minutes=10)
 """While nothing runs and the stream brings every change."""
 TASK_LIST_INTERVAL: Final = timedelta(minutes=5)
-"""For the list of tasks and what the server says about itself, without a stream."""
+"""For the list of tasks, and with it the server's name and version, without a stream."""
 TASK_LIST_INTERVAL_STREAM: Final = timedelta(hours=1)
-"""The same beside a stream, which says when something of it may have changed."""
+"""The same with a stream, which reports when preferences change."""
 
-# A poll that comes a moment too early must not leave the lists to the next one.
+# A poll that comes a moment too early must not leave the list of tasks to the next one.
 _ABOUT: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What a poll has read: the lists as well, and whether another version answered."""
+    """What a poll has shown: whether it read the list of tasks, and found another version."""
 
     task_list_read: bool
     server_updated: bool
 
 
 class ButlerSession:
-    """One server over one client.
+    """What is known of one server, and the requests to it.
 
-    Every method that asks or commands the server raises PlexError.
+    Every coroutine raises PlexError.
     """
 
-    _server: Server  # from the first good poll on
+    _server: Server  # set by the first good poll
 
     def __init__(self, client: PlexClient, statistics: Statistics) -> None:
         """Initialize without any knowledge; nothing is sent."""
@@ -79,7 +82,7 @@ class ButlerSession:
 
     @property
     def pace(self) -> timedelta:
-        """Return how soon the server is to be polled again."""
+        """Return how long to wait before the next poll."""
         recent = self._commanded is not None and _utcnow() - self._commanded < GRACE
         if recent or self.tracker.unsettled or self.task_list_due:
             return ACTIVE_INTERVAL
@@ -87,11 +90,11 @@ class ButlerSession:
 
     @property
     def task_list_due(self) -> bool:
-        """Return whether the next poll has to read the list of tasks, whenever that was read."""
+        """Return whether the next poll has to read the list of tasks, however recently it was read."""
         return self._task_list_read is None
 
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
-        """Return what is to be shown; only after the first good poll."""
+        """Return what entities show. Must not be called before the first good poll."""
         return Snapshot(
             self._server,
             self.tasks,
@@ -102,7 +105,7 @@ class ButlerSession:
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return what has begun and ended since the last call, and keep the last runs."""
+        """Return the events since the last call, in order, and update the last runs by them."""
         events = self.tracker.take_events()
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
@@ -112,12 +115,12 @@ class ButlerSession:
     # --- polling
 
     async def poll(self) -> Poll:
-        """Ask for the activities, and for the lists if they are due."""
+        """Read the activities, and the list of tasks if it is due."""
         now, version = _utcnow(), self.version
         interval = TASK_LIST_INTERVAL_STREAM if self._stream.is_reliable else TASK_LIST_INTERVAL
         lists = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
         if lists:
-            # Set before the answer: a change that comes meanwhile makes them due once more.
+            # Set before the answer: a change that arrives meanwhile makes it due again.
             self._task_list_read = now
             self._server = await self._client.server()
             self.version = self._server.version
@@ -131,7 +134,7 @@ class ButlerSession:
         return Poll(lists, self.version != version)
 
     def record_poll_failure(self) -> None:
-        """Record that a poll failed: everything has to be read anew."""
+        """Record that a poll failed: the next one has to read everything."""
         self._task_list_read = None
         self._stream.record_poll_failure()
         self.tracker.record_poll_failure()
@@ -141,9 +144,9 @@ class ButlerSession:
         self._task_list_read = None
 
     async def _read_activities(self) -> None:
-        """Read the activities, again if a command was sent meanwhile: they are older than it.
+        """Read the activities, and once more if a command was sent meanwhile: they may be older.
 
-        One after the other, or an older answer would overwrite a younger one.
+        Only one read at a time, because an older answer must not replace a younger one.
         """
         async with self._reading:
             try:
@@ -174,13 +177,13 @@ class ButlerSession:
     # --- the stream
 
     def stream_opened(self) -> None:
-        """Record that the stream is open: what happened before it has to be read."""
+        """Record that the stream is open: what changed before that has to be polled."""
         self._statistics.stream["opened"] += 1
         self._stream.record_opened()
         self._task_list_read = None
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
-        """Record the changes of one frame; return whether only a poll can say what they mean."""
+        """Record the changes of one frame; return whether only a poll can show what they mean."""
         now, unclear = _utcnow(), False
         for change in changes:
             self._statistics.count_change(change)
@@ -205,11 +208,11 @@ class ButlerSession:
     async def start(
         self, name: str, *, before_sending: Callable[[], None]
     ) -> tuple[StartResult, datetime]:
-        """Start a task; return how the server answered, and when the start was sent.
+        """Start a task; return the server's answer, and when the start was sent.
 
-        `before_sending` is called just before that, and may raise to prevent it.
+        `before_sending` is called just before the start is sent, and may raise to prevent that.
         """
-        # What is listed just before the start was not caused by it.
+        # Activities that are listed just before the start were not caused by it.
         await self._read_activities()
         before_sending()
         sent = _utcnow()
@@ -240,7 +243,7 @@ class ButlerSession:
         return result
 
     async def start_all(self) -> None:
-        """Ask for all tasks that are enabled and due."""
+        """Start all tasks that are enabled and due; no task runs by that alone."""
         with self._command():
             await self._client.start_all()
             self.tracker.record_start_all()
@@ -255,7 +258,7 @@ class ButlerSession:
 
     @contextmanager
     def _command(self) -> Iterator[None]:
-        """Poll soon after a command, unless the server refused it."""
+        """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield
         except CommandNotConfirmedError, asyncio.CancelledError:

@@ -1,8 +1,8 @@
 """The one table of what is known about Butler tasks.
 
-The list of tasks always comes from the server; this table only adds to those it knows. The names
-were seen on live servers and stand in the OpenAPI file. Which activity belongs to which task is
-inferred from the type of the activity, and only types that a single task causes are mapped.
+The list of tasks always comes from the server; this table only adds to it. The names were seen on
+live servers and are in OpenAPI. Which activity belongs to which task is inferred from the type of
+the activity.
 """
 
 from collections.abc import Container
@@ -14,9 +14,11 @@ from typing import Final
 class KnownTask:
     """What is known about one task.
 
-    `key` is used in translations, icons, drop-downs and responses, `name` on the wire.
-    Activities of `activity_type` belong to this task alone; those of `ambiguous_types` are caused
-    by users as well. `keeps_server_busy`: the server may answer nothing while the task runs.
+    `name`: the server's name, as in requests.
+    `key`: the name in translations, icons, drop-downs and responses.
+    `activity_type`: the type of the activities that this task alone causes.
+    `ambiguous_types`: the types of those that users cause as well.
+    `keeps_server_busy`: the server may answer nothing while the task runs (reported by users).
     """
 
     name: str
@@ -28,7 +30,7 @@ class KnownTask:
 
     @property
     def types(self) -> frozenset[str]:
-        """Return the types of all activities that the task may cause."""
+        """Return the types of all activities that the task can cause."""
         return self.ambiguous_types | ({self.activity_type} if self.activity_type else set())
 
 
