@@ -73,7 +73,7 @@ class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
     @override
     def shown(self) -> tuple[bool, bool]:
         """Return what the state depends on."""
-        return self.coordinator.last_update_success, self.coordinator.data.busy
+        return self.coordinator.last_update_success, self.coordinator.data.server_busy
 
     @property
     @override
@@ -85,4 +85,4 @@ class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return whether its maintenance keeps the server from answering."""
-        return {"busy": self.coordinator.last_update_success and self.coordinator.data.busy}
+        return {"busy": self.coordinator.last_update_success and self.coordinator.data.server_busy}

@@ -1,4 +1,4 @@
-"""What a user asks of a server: tasks are found, started, stopped and waited for."""
+"""The commands of users: tasks are found, started, stopped and waited for."""
 
 import asyncio
 from collections import defaultdict
@@ -21,7 +21,8 @@ from .runs.tasks import task_key
 class Commands:
     """The commands to one server.
 
-    Each of them raises HomeAssistantError, and sends nothing that cannot arrive.
+    Each of them raises HomeAssistantError. Nothing is sent if the last poll failed, or the server is
+    busy.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Commands:
         *,
         after: Callable[[], None],
     ) -> None:
-        """Initialize; `after` is called when a command was sent, whatever came of it."""
+        """Initialize; `after` is called after every command, successful or not."""
         self._entry = entry
         self._session = session
         self._outages = outages
@@ -42,10 +43,7 @@ class Commands:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def find(self, wanted: str) -> ButlerTask:
-        """Return the task that the server lists under this name, or that has this key.
-
-        Raises ServiceValidationError.
-        """
+        """Return the task with this name or key. Raises ServiceValidationError."""
         tasks = self._session.tasks
         if task := tasks.get(wanted):
             return task
@@ -66,14 +64,14 @@ class Commands:
     async def run(self, name: str, at_most: timedelta) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
 
-        Returns None if that takes longer than `at_most`; the task goes on then, as it does when
-        the waiting is cancelled. Raises HomeAssistantError also if the config entry is unloaded.
+        Returns None if that takes longer than `at_most`; the task goes on then, as it does if the
+        call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
         with self._run_events.ended_runs(name) as ended_runs:
             result, sent = await self._start(name)
             joined = result is StartResult.ALREADY_RUNNING
             while joined and not ended_runs.empty():
-                ended_runs.get_nowait()  # ended before the server said that the task runs
+                ended_runs.get_nowait()  # It ended before the answer that the task runs.
             try:
                 async with asyncio.timeout(at_most.total_seconds()):
                     return await self._end_of(ended_runs, None if joined else sent)
@@ -86,7 +84,7 @@ class Commands:
         return await self._send(partial(self._session.stop, name))
 
     async def start_all(self) -> None:
-        """Ask for all tasks that are enabled and due; nothing runs by that alone."""
+        """Start all tasks that are enabled and due; no task runs by that alone."""
         await self._send(self._session.start_all)
 
     async def stop_all(self) -> None:
@@ -94,7 +92,7 @@ class Commands:
         await self._send(self._session.stop_all)
 
     async def _start(self, name: str) -> tuple[StartResult, datetime]:
-        """Start a task; of two starts at once, the second waits for the answer to the first."""
+        """Start a task. Of two concurrent starts, the second waits for the answer to the first."""
 
         def require_listed_and_answering() -> None:
             self._outages.require_answering()
@@ -107,11 +105,11 @@ class Commands:
             )
 
     async def _end_of(self, ended_runs: EndedRuns, started: datetime | None) -> EndedRun:
-        """Wait for the end of the run that started then, or of any run."""
+        """Return the run that started at `started` once it has ended; any run if that is None."""
         try:
             while True:
                 ended = await ended_runs.get()
-                # A start that is accepted ends the run that was shown before.
+                # An accepted start ends an earlier run first.
                 if started is None or ended.started == started:
                     return ended
         except asyncio.QueueShutDown:
@@ -122,14 +120,14 @@ class Commands:
             ) from None
 
     async def _send[R](self, command: Callable[[], Awaitable[R]]) -> R:
-        """Send a command, unless the last poll says that it cannot arrive."""
+        """Send a command, unless the server does not answer."""
         self._outages.require_answering()
         try:
             return await command()
         except PlexError as err:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
-                self._session.read_lists_next()
+                self._session.read_task_list_next()
             raise self._outages.translated(HomeAssistantError, err) from err
         finally:
             self._after()

@@ -1,4 +1,4 @@
-"""The coordinator of one server: polls when Home Assistant wants it, shows what is known."""
+"""The coordinator of one server: it polls on schedule and shows what is known."""
 
 from typing import Final, override
 
@@ -30,16 +30,16 @@ from .run_events import RunEvents
 from .run_store import RunStore, StoredRuns
 
 SHOW_INTERVAL: Final = 0.25
-"""How long a task or Butler as a whole is shown unchanged while the stream says more, in seconds."""
+"""The shortest time between two changes of what is shown of one task, in seconds."""
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
 
 
 class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
-    """Puts one server into Home Assistant.
+    """Connects the session with one server to the entities of Home Assistant.
 
-    Every poll, frame and command changes the session. `async_update_listeners` is the only way
-    out: it shows what differs from what is shown, and sends the events that led to it.
+    Every poll, frame and command changes the session. `async_update_listeners` alone passes that
+    on: it shows what differs from what is shown, then sends the events that led to it.
     """
 
     config_entry: PlexButlerConfigEntry
@@ -79,7 +79,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def async_start(self) -> None:
-        """Begin to listen to the notification stream, until the config entry is unloaded."""
+        """Start to follow the notification stream, until the config entry is unloaded."""
         self.config_entry.async_create_background_task(
             self.hass, self._stream.run(), f"{self.name} notification stream"
         )
@@ -95,7 +95,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @override
     async def _async_setup(self) -> None:
-        """Go on with the runs from before a restart, before the first poll."""
+        """Restore the runs from before a restart, before the first poll."""
         stored = await self._store.load()
         self.session.version = stored.version
         self.session.last_runs = stored.last_runs
@@ -103,7 +103,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def async_store(self) -> None:
-        """Store what is known, soon or when Home Assistant stops."""
+        """Store the runs soon, at the latest when Home Assistant stops."""
         self._store.save_soon(self._to_store())
 
     def _to_store(self) -> StoredRuns:
@@ -127,7 +127,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             poll = await self.session.poll()
         except PlexError as err:
             return self._async_poll_failed(err)
-        self.outages.record_success(lists_read=poll.lists_read)
+        self.outages.record_success(task_list_read=poll.task_list_read)
         self._stream.resume()
         self.update_interval = self.session.pace
         if poll.server_updated:
@@ -136,17 +136,17 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_poll_failed(self, err: PlexError) -> Snapshot:
-        """Return what a busy server shows, or raise what the failure means."""
+        """Return the snapshot of a busy server, or raise the exception for the failure."""
         now = dt_util.utcnow()
         self.update_interval = UNREACHABLE_INTERVAL
         self._stream.pause()
         if self.data and self.outages.may_be_busy(err):
-            self.session.tracker.frozen(now)
+            self.session.tracker.record_server_busy(now)
             if self.session.tracker.maintenance and self.outages.record_busy(now):
                 return self._async_collect()
-        self.session.poll_failed()
+        self.session.record_poll_failure()
         if self.outages.record_failure(err):
-            self.session.tracker.server_gone()
+            self.session.tracker.record_server_gone()
         self._async_discard_events()
         self.outages.act_on(err)
         if isinstance(err, UnauthorizedError) and not self.data:
@@ -166,15 +166,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def stream_opened(self) -> None:
-        """Poll: what happened before the stream was open has not arrived."""
+        """Poll, because the stream does not bring the changes before it was open."""
         self.session.stream_opened()
         self._async_refresh_soon()
 
     @callback
     def stream_changed(self, changes: tuple[Notification, ...]) -> None:
-        """Show what a frame says; if only a poll can say what it means, poll."""
+        """Show what a frame has changed, and poll if only that can show what it means."""
         if not self.last_update_success:
-            return  # the next good poll reads everything
+            return  # The next good poll reads everything.
         unclear = self.session.stream_changed(changes)
         self._async_show_soon()
         if unclear:
@@ -182,7 +182,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def stream_closed(self, err: PlexError | None) -> None:
-        """Poll to see what has become of the server."""
+        """Poll if the stream was open: the server may be gone."""
         self.statistics.stream[err.key if err else "closed"] += 1
         was_open = self.session.stream_closed()
         if isinstance(err, UnauthorizedError):
@@ -195,13 +195,16 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_collect(self) -> Snapshot:
-        """Return what there is to show, after its events were added and what is new is stored."""
+        """Return the snapshot to show; its events are added, and what is new is stored."""
         events = self.session.take_events()
         self.run_events.async_add(events)
         if not self.data or not self.last_update_success:
-            # Whatever it is, it began or ended while nobody looked.
+            # These began or ended during an outage.
             self.run_events.async_discard()
-        snapshot, tracker = self.session.snapshot(busy=self.outages.busy), self.session.tracker
+        snapshot, tracker = (
+            self.session.snapshot(server_busy=self.outages.server_busy),
+            self.session.tracker,
+        )
         stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
         if events or stored != self._stored:
             self._stored = stored
@@ -210,32 +213,32 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_discard_events(self) -> None:
-        """Let those who wait know what has ended, and nobody else."""
+        """Pass what has ended to the actions that wait for it, but send no event."""
         self.run_events.async_add(self.session.take_events())
         self.run_events.async_discard()
 
     @callback
     def _async_show_soon(self) -> None:
-        """Show what a frame has changed: at once, but nothing too often."""
+        """Show what a frame has changed: at once, but each task at most every SHOW_INTERVAL."""
         snapshot = self._async_collect()
-        if self._shown is None or not (things := snapshot.differences(self._shown)):
+        if self._shown is None or not (changed := snapshot.differences(self._shown)):
             return
         now = self.hass.loop.time()
         due = [
             self._limit.async_schedule_action(
-                thing, SHOW_INTERVAL, now, self._async_show_held, thing
+                key, SHOW_INTERVAL, now, self._async_show_delayed, key
             )
-            for thing in things
+            for key in changed
         ]
         if None in due:
-            for thing in things:
-                self._limit.async_triggered(thing, now)
+            for key in changed:
+                self._limit.async_triggered(key, now)
             self._async_show(snapshot)
 
     @callback
-    def _async_show_held(self, thing: str) -> None:
-        """Show what was held back; if a poll has failed since then, there is nothing to show."""
-        self._limit.async_triggered(thing, self.hass.loop.time())
+    def _async_show_delayed(self, key: str) -> None:
+        """Show a change that was delayed, unless a poll has failed since then."""
+        self._limit.async_triggered(key, self.hass.loop.time())
         if self.last_update_success:
             self._async_show(self._async_collect())
 
@@ -244,15 +247,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what a command has changed, and poll soon for what follows from it."""
         if self._unloaded:
             return
-        # If a poll has failed meanwhile, that is still what there is to show.
+        # After a failed poll the entities stay unavailable until the next good one.
         if self.last_update_success:
             self._async_show(self._async_collect())
-            if self.session.lists_due:
+            if self.session.task_list_due:
                 self._async_refresh_soon()
 
     @callback
     def _async_show(self, snapshot: Snapshot) -> None:
-        """Show a snapshot. The next poll is put off only if the pace has changed."""
+        """Show a snapshot. The next poll is rescheduled only if the interval has changed."""
         if self.update_interval == self.session.pace:
             self.data = snapshot
             self.async_update_listeners()
@@ -276,7 +279,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_update_device(self, server: Server) -> None:
-        """Follow a rename or an update of the server."""
+        """Update the device after the server was renamed or updated."""
         registry = dr.async_get(self.hass)
         for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
             registry.async_update_device(

@@ -44,7 +44,7 @@ async def async_get_config_entry_diagnostics(
         },
         "last_update_success": coordinator.last_update_success,
         "update_interval": str(coordinator.update_interval),
-        "busy": snapshot.busy,
+        "server_busy": snapshot.server_busy,
         "maintenance": snapshot.maintenance,
         "tasks": [asdict(task) for task in snapshot.tasks.values()],
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],

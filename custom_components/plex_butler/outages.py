@@ -1,6 +1,6 @@
-"""What it means that a server fails: it is busy or gone, or refuses the token.
+"""Failures of a server: whether it is busy, gone, or refuses the token.
 
-This is the one place in which an error of `plex` becomes an exception of Home Assistant.
+Only here do the errors of `plex` become exceptions of Home Assistant.
 """
 
 from datetime import datetime, timedelta
@@ -23,17 +23,17 @@ from .plex import (
 from .repairs import REPAIRS, async_create_repair, async_delete_repairs
 
 UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
-"""How often a server that fails is asked."""
+"""How often a server is polled after a failure."""
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
-"""How long a server or a proxy is left alone at most, whatever it asks for."""
+"""The longest Retry-After that is respected."""
 UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)
-"""How long a token has to be refused until a new one is asked for."""
+"""How long a token has to be refused before the user is asked for a new one."""
 BUSY_AT_MOST: Final = timedelta(hours=12)
-"""How long a server may be silent: an optimization of a large database takes hours (reported)."""
+"""How long a server may be busy: the optimization of a large database takes hours (reported)."""
 GONE_AFTER: Final = 2
-"""How many polls in a row have to fail by an outage until the server counts as gone."""
+"""After how many polls in a row without a connection or an answer the server counts as gone."""
 GONE_AFTER_OTHER_FAILURES: Final = 10
-"""The same for other failures: not being let in for a while is no better than an outage."""
+"""The same for polls that failed in any other way, such as by a refused token."""
 
 _OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
 
@@ -53,12 +53,12 @@ class Outages:
         self._unauthorized_since: datetime | None = None
 
     @property
-    def busy(self) -> bool:
-        """Return whether the server is kept from answering by its own maintenance."""
+    def server_busy(self) -> bool:
+        """Return whether its own maintenance keeps the server from answering."""
         return self._busy_since is not None and self._failure is None
 
     def require_reachable(self) -> None:
-        """Raise HomeAssistantError with what the last poll failed with, if it did."""
+        """Raise HomeAssistantError if the last poll failed, with its reason."""
         if failure := self._failure:
             raise HomeAssistantError(
                 translation_domain=failure.translation_domain,
@@ -67,48 +67,48 @@ class Outages:
             )
 
     def require_answering(self) -> None:
-        """Raise HomeAssistantError if a command cannot arrive, or would not be answered."""
+        """Raise HomeAssistantError if the last poll failed, or the server is busy."""
         self.require_reachable()
-        if self.busy:
+        if self.server_busy:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="server_busy",
                 translation_placeholders={"server": self._entry.title},
             )
 
-    def record_success(self, *, lists_read: bool) -> None:
-        """Record a good poll: nothing is left of earlier failures."""
+    def record_success(self, *, task_list_read: bool) -> None:
+        """Record a good poll: earlier failures no longer count."""
         if self._failed_polls or self._unauthorized_since or not self._succeeded:
             for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
-        if lists_read:
+        if task_list_read:
             async_delete_repairs(self._hass, self._entry)
         self._succeeded = True
         self._failed_polls = 0
         self._failure = self._busy_since = self._unauthorized_since = None
 
     def may_be_busy(self, err: PlexError) -> bool:
-        """Return whether a poll failed as it does on a server that works too hard to answer."""
+        """Return whether a poll failed as on a busy server."""
         if not isinstance(err, PlexTimeoutError):
             return False
-        # After a while it may take no more connections either.
+        # A server that is busy for long may accept no more connections either.
         return err.connected or self._busy_since is not None
 
     def record_busy(self, now: datetime) -> bool:
         """Record that maintenance keeps the server from answering.
 
-        Returns whether that may still be believed.
+        Returns False if that has lasted too long to be the reason.
         """
         self._busy_since = self._busy_since or now
         if now - self._busy_since >= BUSY_AT_MOST:
             return False
         self._failed_polls = 0
         self._failure = None
-        self._statistics.failures["busy"] += 1
+        self._statistics.failures["server_busy"] += 1
         return True
 
     def record_failure(self, err: PlexError) -> bool:
-        """Record a failed poll; return whether the server has stopped, as far as can be known."""
+        """Record a failed poll; return whether the server counts as gone."""
         self._failed_polls += 1
         self._failure = self.translated(HomeAssistantError, err)
         if not isinstance(err, UnauthorizedError):
@@ -117,10 +117,7 @@ class Outages:
         return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
     def translated[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
-        """Return the exception of Home Assistant for an error.
-
-        The keys of the errors are the keys of the translations.
-        """
+        """Return the exception of Home Assistant for an error, translated by its key."""
         return kind(
             translation_domain=DOMAIN,
             translation_key=err.key,
@@ -128,7 +125,7 @@ class Outages:
         )
 
     def act_on(self, err: PlexError) -> None:
-        """Count an error, and ask the user for what only the user can do about it."""
+        """Count an error, and start a reauthentication or create a repair issue if it needs one."""
         self._statistics.failures[err.key] += 1
         if isinstance(err, UnauthorizedError):
             self._act_on_unauthorized(dt_util.utcnow())
@@ -136,7 +133,7 @@ class Outages:
             async_create_repair(self._hass, self._entry, err.key)
 
     def _act_on_unauthorized(self, now: datetime) -> None:
-        """Ask for a new token once the old one was refused for a while.
+        """Start a reauthentication once the token was refused for a while.
 
         A single 401 proves little: a server that is starting answers it too, and so does one that
         does not know the name by which it was asked. ConfigEntryAuthFailed would end polling.

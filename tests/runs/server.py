@@ -40,11 +40,11 @@ class Server:
         self._sent: dict[str, tuple[ExitStack, SentStart]] = {}
         if row_proven:
             self.poll(BUSY)
-        self.runs.polled(first, self.now)
+        self.runs.record_poll(first, self.now)
 
     def poll(self, *activities: Activity, after: float = 5) -> None:
         self.now += timedelta(seconds=after)
-        self.runs.polled(activities, self.now)
+        self.runs.record_poll(activities, self.now)
 
     def polls(self, seconds: float, *activities: Activity, every: float = 5) -> None:
         """Poll the same again and again for some time."""
@@ -54,19 +54,19 @@ class Server:
     def send(self, task: str, now: datetime | None = None) -> None:
         """Send a start, which waits for its answer."""
         waiting = ExitStack()
-        sent = waiting.enter_context(self.runs.start_sent(task, now or self.now))
+        sent = waiting.enter_context(self.runs.sending_start(task, now or self.now))
         self._sent[task] = waiting, sent
 
     def accept(self, task: str, now: datetime | None = None) -> None:
         """Accept the start that waits, or one that is sent now."""
         waiting, sent = self._waiting(task, now)
-        sent.accepted(now or self.now)
+        sent.record_accepted(now or self.now)
         waiting.close()
 
     def answer_already_running(self, task: str, now: datetime | None = None) -> None:
         """Answer a start that the task was running already."""
         waiting, sent = self._waiting(task, now)
-        sent.already_running(now or self.now)
+        sent.record_already_running(now or self.now)
         waiting.close()
 
     def leave_unanswered(self, task: str, now: datetime | None = None) -> None:
@@ -77,7 +77,7 @@ class Server:
     def refuse(self, task: str) -> None:
         """Refuse the start that waits."""
         waiting, sent = self._waiting(task, None)
-        sent.refused()
+        sent.record_refused()
         waiting.close()
 
     def _waiting(self, task: str, now: datetime | None) -> tuple[ExitStack, SentStart]:
@@ -87,7 +87,7 @@ class Server:
 
     def freeze(self, now: datetime) -> bool:
         """Answer nothing any more; return whether that is Butler's work."""
-        self.runs.frozen(now)
+        self.runs.record_server_busy(now)
         return self.runs.maintenance
 
     @property

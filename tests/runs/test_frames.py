@@ -27,7 +27,7 @@ class Telling(Server):
 
     def frame(self, activity: Activity, *, ended: bool = False, after: float = 0) -> bool:
         self.now += timedelta(seconds=after)
-        return self.runs.changed(ActivityChanged(activity, ended), self.now)
+        return self.runs.record_change(ActivityChanged(activity, ended), self.now)
 
     def news(self) -> list[str | Outcome]:
         return [
@@ -123,7 +123,7 @@ def test_row_that_lost_its_progress_is_as_busy_as_before_but_not_after_a_loss() 
     server.poll(Activity("other row", "butler", None))
     assert server.runs.maintenance
     server.poll(BUSY)
-    server.runs.server_gone()
+    server.runs.record_server_gone()
     server.poll(Activity("row", "butler", None))
     assert not server.runs.maintenance
 
@@ -268,7 +268,7 @@ def test_run_that_has_ended_does_not_come_back_with_the_answer_to_its_start(
     server.send(INTROS)
     server.frame(item(INTRO_ITEM))
     assert server.news() == [f"{INTROS} observed"]
-    server.runs.server_gone()
+    server.runs.record_server_gone()
     assert server.news() == [Outcome.END_NOT_SEEN]
     if answered:
         server.answer_already_running(INTROS)
@@ -281,7 +281,7 @@ def test_run_that_has_ended_does_not_come_back_with_the_answer_to_its_start(
 def test_items_that_were_denied_are_not_those_of_our_next_start_after_a_restart() -> None:
     server = Telling(first=(IDLE, item(INTRO_ITEM)))
     assert INTROS in server.running
-    server.runs.was_not_running(INTROS)
+    server.runs.record_not_running(INTROS)
     server.accept(INTROS)
     stored = server.runs.to_store()
     server.runs = RunTracker()
@@ -305,7 +305,7 @@ def test_start_that_is_sent_while_a_run_goes_on_counts_from_when_it_was_sent() -
 
 def test_answer_that_it_was_running_says_nothing_of_the_start() -> None:
     server = Telling(first=(item(INTRO_ITEM),))
-    server.runs.tasks_listed([BACKUP, INTROS])
+    server.runs.record_task_list([BACKUP, INTROS])
     server.send(BACKUP)
     server.answer_already_running(BACKUP, server.now)
     assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED, ours=True)
@@ -332,7 +332,7 @@ def test_run_is_told_once_it_is_observed_or_assumed_and_not_again() -> None:
 def test_loss_of_the_server_in_the_middle_of_a_start() -> None:
     server = Telling()
     server.send(BACKUP)
-    server.runs.server_gone()
+    server.runs.record_server_gone()
     server.accept(BACKUP, server.now)
     assert BACKUP in server.running
 
@@ -352,7 +352,7 @@ def test_unanswered_start_counts_for_nothing_after_its_grace() -> None:
         server = Telling(row_proven=True)
         server.send(INTROS)
         server.leave_unanswered(INTROS, server.now)
-        server.runs.poll_failed()
+        server.runs.record_poll_failure()
         server.now += GRACE
         if told:
             server.frame(item(INTRO_ITEM))
@@ -376,11 +376,11 @@ def test_nothing_ends_by_what_is_seen_while_its_stop_is_under_way() -> None:
     server.frame(BUSY)
     server.frame(item(INTRO_ITEM))
     server.runs.take_events()
-    with server.runs.stop_sent([INTROS]):
+    with server.runs.sending_stop([INTROS]):
         server.frame(item(INTRO_ITEM), ended=True, after=1)
         server.frame(IDLE)
         assert INTROS in server.running
-        server.runs.stopped(INTROS, server.now)
+        server.runs.record_stop(INTROS, server.now)
     assert server.news() == [Outcome.STOPPED]
 
 
@@ -407,10 +407,10 @@ def test_start_of_everything_counts_what_is_listed_for_no_unanswered_start() -> 
     server = Telling(first=())
     server.accept(INTROS)
     server.poll(item(INTRO_ITEM))
-    server.runs.stopped(INTROS, server.now)
+    server.runs.record_stop(INTROS, server.now)
     server.leave_unanswered(INTROS)
     server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
-    server.runs.all_started()
+    server.runs.record_start_all()
     server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
     assert not server.running
     server.frame(item(INTRO_ITEM, "3"))
@@ -423,7 +423,7 @@ def test_start_of_everything_counts_what_is_listed_for_no_unanswered_start() -> 
 def test_row_that_turned_idle_while_nobody_looked_is_no_end_that_was_seen() -> None:
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.poll_failed()
+    server.runs.record_poll_failure()
     server.poll(IDLE)
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
 
@@ -431,7 +431,7 @@ def test_row_that_turned_idle_while_nobody_looked_is_no_end_that_was_seen() -> N
 def test_evidence_after_a_failed_poll_makes_good_for_it() -> None:
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.poll_failed()
+    server.runs.record_poll_failure()
     server.poll(BUSY, item(INTRO_ITEM))
     server.poll(IDLE)
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
@@ -441,7 +441,7 @@ def test_row_evidence_after_a_failed_poll_makes_good_for_it() -> None:
     server = Telling()
     server.accept(OPTIMIZE, server.now)
     server.poll(BUSY)
-    server.runs.poll_failed()
+    server.runs.record_poll_failure()
     server.poll(BUSY)
     server.poll(IDLE)
     assert server.outcomes() == [(OPTIMIZE, Outcome.FINISHED)]
@@ -450,8 +450,8 @@ def test_row_evidence_after_a_failed_poll_makes_good_for_it() -> None:
 def test_servers_word_after_a_failed_poll_is_no_end_that_was_seen() -> None:
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.poll_failed()
-    server.runs.was_not_running(INTROS)
+    server.runs.record_poll_failure()
+    server.runs.record_not_running(INTROS)
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
 
 
@@ -568,7 +568,7 @@ def test_update_of_the_server_ends_every_run_without_an_end() -> None:
     server = Telling()
     server.accept(SCAN, server.now)
     server.poll(BUSY, item(SCAN_ITEM))
-    server.runs.server_updated()
+    server.runs.record_server_update()
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
     assert not server.runs.maintenance
     assert not server.runs.row_proven

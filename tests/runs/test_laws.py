@@ -51,7 +51,7 @@ class Laws(RuleBasedStateMachine):
         """Send a frame, unless it gets lost."""
         if told:
             before = self.last_evidence
-            self.runs.changed(ActivityChanged(activity, ended), self.now)
+            self.runs.record_change(ActivityChanged(activity, ended), self.now)
             self.last_evidence = max(before, self.now)
 
     @rule(type_=TYPES, told=st.booleans())
@@ -92,7 +92,7 @@ class Laws(RuleBasedStateMachine):
 
     @rule()
     def poll(self) -> None:
-        self.runs.polled(self.activities, self.now)
+        self.runs.record_poll(self.activities, self.now)
         assert self.runs.listed == self.items.keys()
         if self.works:
             self.last_evidence = self.now
@@ -102,7 +102,7 @@ class Laws(RuleBasedStateMachine):
         if task not in self.sending:
             before = self.runs.running
             waiting = ExitStack()
-            sent = waiting.enter_context(self.runs.start_sent(task, self.now))
+            sent = waiting.enter_context(self.runs.sending_start(task, self.now))
             self.sending[task] = waiting, sent
             self.commanded.add(task)
             assert self.runs.running == before
@@ -116,12 +116,12 @@ class Laws(RuleBasedStateMachine):
         task = data.draw(st.sampled_from(sorted(self.sending)))
         waiting, sent = self.sending.pop(task)
         if answer == "refused":
-            sent.refused()
+            sent.record_refused()
             waiting.close()
             self.believed.pop(task, None)  # a start that is refused has shown nothing of its own
             return
         if answer != "none":
-            getattr(sent, answer)(self.now)
+            getattr(sent, f"record_{answer}")(self.now)
         waiting.close()
         events = self.take_events()
         if answer != "none":
@@ -131,33 +131,33 @@ class Laws(RuleBasedStateMachine):
     @rule(task=TASKS)
     def stop(self, task: str) -> None:
         others = {t: run for t, run in self.runs.running.items() if t != task}
-        self.runs.stopped(task, self.now)
+        self.runs.record_stop(task, self.now)
         assert self.runs.running == others
 
     @rule(task=TASKS)
     def was_not_running(self, task: str) -> None:
         others = {t: run for t, run in self.runs.running.items() if t != task}
-        self.runs.was_not_running(task)
+        self.runs.record_not_running(task)
         assert self.runs.running == others
 
     @rule()
     def stop_all(self) -> None:
-        self.runs.all_stopped(self.now)
+        self.runs.record_stop_all(self.now)
         assert not self.runs.running
 
     @rule()
     def start_all(self) -> None:
         before = self.runs.running
-        self.runs.all_started()
+        self.runs.record_start_all()
         assert self.runs.running == before
 
     @rule()
     def poll_fails(self) -> None:
-        self.runs.poll_failed()
+        self.runs.record_poll_failure()
 
     @rule()
     def server_is_lost(self) -> None:
-        self.runs.server_gone()
+        self.runs.record_server_gone()
         assert not self.runs.running
         assert not self.runs.maintenance
         assert all(
@@ -167,7 +167,7 @@ class Laws(RuleBasedStateMachine):
 
     @rule()
     def server_freezes(self) -> None:
-        self.runs.frozen(self.now)
+        self.runs.record_server_busy(self.now)
         if self.runs.maintenance:
             assert self.runs.maintenance
             self.last_evidence = self.now
@@ -196,7 +196,7 @@ class Laws(RuleBasedStateMachine):
         self.row = None
         for _ in range(4):
             self.now += GRACE_ALREADY_RUNNING
-            self.runs.polled((), self.now)
+            self.runs.record_poll((), self.now)
         assert not self.runs.running
         assert not self.runs.unsettled
 

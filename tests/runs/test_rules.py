@@ -176,7 +176,7 @@ def test_row_counts_once_it_was_seen_busy_until_the_server_is_updated() -> None:
     server = Server(row_proven=True)
     server.poll(IDLE, item(INTRO_ITEM))
     assert not server.running
-    server.runs.server_updated()
+    server.runs.record_server_update()
     server.poll(IDLE, item(INTRO_ITEM, "2"))
     assert server.running == {INTROS: KnownBy.ASSUMED}
 
@@ -342,7 +342,7 @@ def test_item_from_before_the_first_time_that_the_row_told_something_is_butlers(
 def test_task_that_the_server_does_not_list_cannot_run() -> None:
     server = Server(first=())
     server.poll(item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
-    server.runs.tasks_listed([LOUDNESS])
+    server.runs.record_task_list([LOUDNESS])
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
     server.poll(item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
     assert server.running == {LOUDNESS: KnownBy.ASSUMED}
@@ -416,7 +416,7 @@ def test_run_that_may_have_been_in_a_pause_at_first_sight_has_no_start(
         server = Server(first=row)
         if away:
             server.polls(600, *row, every=60)
-            server.runs.poll_failed()
+            server.runs.record_poll_failure()
             server.poll(*row)
         first_seen = server.now
         server.poll(*row, item(INTRO_ITEM), after=after)
@@ -429,7 +429,7 @@ def test_run_that_may_have_been_in_a_pause_at_first_sight_has_no_start(
 def test_row_that_rested_since_first_sight_tells_that_a_run_has_begun(*, lost: bool) -> None:
     server = Server(first=(IDLE,))
     if lost:
-        server.runs.server_gone()
+        server.runs.record_server_gone()
         server.poll(BUSY)
     server.poll(BUSY, item(INTRO_ITEM))
     assert (server.runs.running[INTROS].started is None) is lost
@@ -474,7 +474,7 @@ def test_two_mapped_tasks_run_at_once() -> None:
 def test_stop_ends_at_once_and_counts_what_was_seen() -> None:
     server = Server()
     server.accept(INTROS, server.now)
-    server.runs.stopped(INTROS, server.now + seconds(90))
+    server.runs.record_stop(INTROS, server.now + seconds(90))
     assert server.ended() == EndedRun(
         INTROS,
         NIGHT,
@@ -490,7 +490,7 @@ def test_last_items_after_a_stop_are_no_new_run_but_later_ones_are() -> None:
     server = Server()
     server.accept(INTROS, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.stopped(INTROS, server.now)
+    server.runs.record_stop(INTROS, server.now)
     take_ended(server.runs)
     server.polls(115, BUSY, item(INTRO_ITEM))
     assert not server.running
@@ -501,7 +501,7 @@ def test_last_items_after_a_stop_are_no_new_run_but_later_ones_are() -> None:
 def test_start_after_a_stop_counts_new_items_at_once() -> None:
     server = Server()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.stopped(INTROS, server.now)
+    server.runs.record_stop(INTROS, server.now)
     server.accept(INTROS, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.ASSUMED}
@@ -511,9 +511,9 @@ def test_start_after_a_stop_counts_new_items_at_once() -> None:
 
 def test_stop_of_what_did_not_run_for_us_reports_nothing() -> None:
     server = Server()
-    server.runs.stopped(BACKUP, server.now)
+    server.runs.record_stop(BACKUP, server.now)
     server.leave_unanswered(OPTIMIZE, server.now)
-    server.runs.stopped(OPTIMIZE, server.now)
+    server.runs.record_stop(OPTIMIZE, server.now)
     assert server.outcomes() == []
     assert not server.running
 
@@ -522,7 +522,7 @@ def test_stop_all_ends_everything_and_its_last_items_too() -> None:
     server = Server(row_proven=True)
     server.accept(BACKUP, server.now)
     server.poll(BUSY, item(INTRO_ITEM))
-    server.runs.all_stopped(server.now)
+    server.runs.record_stop_all(server.now)
     assert sorted(server.outcomes()) == [
         (BACKUP, Outcome.STOPPED),
         (INTROS, Outcome.STOPPED),
@@ -534,8 +534,8 @@ def test_stop_all_ends_everything_and_its_last_items_too() -> None:
 def test_new_items_count_at_once_when_all_is_started_after_it_was_stopped() -> None:
     server = Server(row_proven=True)
     server.poll(BUSY, item(INTRO_ITEM), item(SCAN_ITEM, "9"))
-    server.runs.all_stopped(server.now)
-    server.runs.all_started()
+    server.runs.record_stop_all(server.now)
+    server.runs.record_start_all()
     server.poll(BUSY, item(INTRO_ITEM))
     assert not server.running
     server.poll(BUSY, item(INTRO_ITEM, "2"))
@@ -548,7 +548,7 @@ def test_new_items_count_at_once_when_all_is_started_after_it_was_stopped() -> N
 def test_server_that_says_it_was_not_running_is_believed(row: Activity, outcome: Outcome) -> None:
     server = Server(first=(row,))
     server.poll(row, item(INTRO_ITEM))
-    server.runs.was_not_running(INTROS)
+    server.runs.record_not_running(INTROS)
     assert server.outcomes() == [(INTROS, outcome)]
     server.poll(row, item(INTRO_ITEM))
     assert not server.running
@@ -560,7 +560,7 @@ def test_stop_of_an_idle_task_changes_nothing() -> None:
     server = Server()
     server.poll(IDLE, item(INTRO_ITEM))
     before = server.runs.running
-    server.runs.was_not_running(BACKUP)
+    server.runs.record_not_running(BACKUP)
     server.poll(IDLE, item(INTRO_ITEM))
     assert server.runs.running == before
     assert server.outcomes() == []
@@ -578,7 +578,7 @@ def test_unknown_tasks_live_by_their_grace() -> None:
     server = Server()
     server.accept("BrewCoffee", server.now)
     server.poll(item(SCAN_ITEM), item(INTRO_ITEM, "2"))
-    server.runs.was_not_running("BrewCoffee")
+    server.runs.record_not_running("BrewCoffee")
     assert server.outcomes() == [("BrewCoffee", Outcome.END_NOT_SEEN)]
 
 
@@ -620,7 +620,7 @@ def test_outage_ends_every_run_without_an_end() -> None:
     server = Server(row_proven=True)
     server.poll(BUSY, item(INTRO_ITEM))
     server.accept(BACKUP, server.now)
-    server.runs.server_gone()
+    server.runs.record_server_gone()
     assert {ended.outcome for ended in take_ended(server.runs)} == {Outcome.END_NOT_SEEN}
     assert not server.runs.maintenance
     server.poll(BUSY, item(INTRO_ITEM))
@@ -630,5 +630,5 @@ def test_outage_ends_every_run_without_an_end() -> None:
 def test_clock_that_is_set_back_makes_no_negative_duration() -> None:
     server = Server()
     server.accept(BACKUP, server.now)
-    server.runs.stopped(BACKUP, server.now - seconds(3600))
+    server.runs.record_stop(BACKUP, server.now - seconds(3600))
     assert server.ended().duration == timedelta()

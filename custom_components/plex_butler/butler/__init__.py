@@ -1,1 +1,1 @@
-"""One server: asked, heard and commanded."""
+"""One server: polled, listened to and commanded."""

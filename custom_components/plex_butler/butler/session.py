@@ -1,4 +1,7 @@
-"""One server: polled, listened to and commanded. Everything that is learned goes into its runs."""
+"""The session with one server: it polls, follows the notification stream and sends commands.
+
+All that it learns about runs goes into a RunTracker.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -28,37 +31,37 @@ from .snapshot import Snapshot
 from .statistics import Statistics
 from .stream import ChangesDuringPoll, StreamHealth
 
-# How often the server is asked (the reasons are in the README, "How data is updated").
+# How often the server is polled (README, "How data is updated").
 ACTIVE_INTERVAL: Final = timedelta(seconds=5)
 """While anything runs, and after a command."""
 IDLE_INTERVAL: Final = timedelta(seconds=30)
 """While nothing runs and there is no stream."""
 STREAM_INTERVAL: Final = timedelta(minutes=10)
 """While nothing runs and the stream brings every change."""
-LISTS_INTERVAL: Final = timedelta(minutes=5)
-"""For the list of tasks and what the server says about itself, without a stream."""
-LISTS_INTERVAL_STREAM: Final = timedelta(hours=1)
-"""The same beside a stream, which says when something of it may have changed."""
+TASK_LIST_INTERVAL: Final = timedelta(minutes=5)
+"""For the list of tasks, and with it the server's name and version, without a stream."""
+TASK_LIST_INTERVAL_STREAM: Final = timedelta(hours=1)
+"""The same with a stream, which reports when preferences change."""
 
-# A poll that comes a moment too early must not leave the lists to the next one.
+# A poll that comes a moment too early must not leave the list of tasks to the next one.
 _ABOUT: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What a poll has read: the lists as well, and whether another version answered."""
+    """What a poll has shown: whether it read the list of tasks, and found another version."""
 
-    lists_read: bool
+    task_list_read: bool
     server_updated: bool
 
 
 class ButlerSession:
-    """One server over one client.
+    """What is known of one server, and the requests to it.
 
-    Every method that asks or commands the server raises PlexError.
+    Every coroutine raises PlexError.
     """
 
-    _server: Server  # from the first good poll on
+    _server: Server  # set by the first good poll
 
     def __init__(self, client: PlexClient, statistics: Statistics) -> None:
         """Initialize without any knowledge; nothing is sent."""
@@ -68,41 +71,41 @@ class ButlerSession:
         self.tracker = RunTracker()
         self._client = client
         self._statistics = statistics
-        self._lists_read: datetime | None = None
+        self._task_list_read: datetime | None = None
         self._commanded: datetime | None = None
         self._commands = 0
         self._reading = asyncio.Lock()
         self._stream = StreamHealth()
-        self._crossing = ChangesDuringPoll()
+        self._during_poll = ChangesDuringPoll()
 
     # --- what is known
 
     @property
     def pace(self) -> timedelta:
-        """Return how soon the server is to be polled again."""
+        """Return how long to wait before the next poll."""
         recent = self._commanded is not None and _utcnow() - self._commanded < GRACE
-        if recent or self.tracker.unsettled or self.lists_due:
+        if recent or self.tracker.unsettled or self.task_list_due:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if self._stream.is_reliable else IDLE_INTERVAL
 
     @property
-    def lists_due(self) -> bool:
-        """Return whether the next poll has to read the list of tasks, whenever that was read."""
-        return self._lists_read is None
+    def task_list_due(self) -> bool:
+        """Return whether the next poll has to read the list of tasks, however recently it was read."""
+        return self._task_list_read is None
 
-    def snapshot(self, *, busy: bool = False) -> Snapshot:
-        """Return what is to be shown; only after the first good poll."""
+    def snapshot(self, *, server_busy: bool = False) -> Snapshot:
+        """Return what entities show. Must not be called before the first good poll."""
         return Snapshot(
             self._server,
             self.tasks,
             self.tracker.running,
             self.last_runs,
             self.tracker.maintenance,
-            busy,
+            server_busy,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return what has begun and ended since the last call, and keep the last runs."""
+        """Return the events since the last call, in order, and update the last runs by them."""
         events = self.tracker.take_events()
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
@@ -112,50 +115,50 @@ class ButlerSession:
     # --- polling
 
     async def poll(self) -> Poll:
-        """Ask for the activities, and for the lists if they are due."""
+        """Read the activities, and the list of tasks if it is due."""
         now, version = _utcnow(), self.version
-        interval = LISTS_INTERVAL_STREAM if self._stream.is_reliable else LISTS_INTERVAL
-        lists = self._lists_read is None or now - self._lists_read >= interval - _ABOUT
+        interval = TASK_LIST_INTERVAL_STREAM if self._stream.is_reliable else TASK_LIST_INTERVAL
+        lists = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
         if lists:
-            # Set before the answer: a change that comes meanwhile makes them due once more.
-            self._lists_read = now
+            # Set before the answer: a change that arrives meanwhile makes it due again.
+            self._task_list_read = now
             self._server = await self._client.server()
             self.version = self._server.version
             if self.version != version:
-                self.tracker.server_updated()
+                self.tracker.record_server_update()
             tasks = {task.name: task for task in await self._client.tasks()}
             if tasks != self.tasks:
                 self.tasks = tasks
-            self.tracker.tasks_listed(tasks)
+            self.tracker.record_task_list(tasks)
         await self._read_activities()
         return Poll(lists, self.version != version)
 
-    def poll_failed(self) -> None:
-        """Record that a poll failed: everything has to be read anew."""
-        self._lists_read = None
-        self._stream.poll_failed()
-        self.tracker.poll_failed()
+    def record_poll_failure(self) -> None:
+        """Record that a poll failed: the next one has to read everything."""
+        self._task_list_read = None
+        self._stream.record_poll_failure()
+        self.tracker.record_poll_failure()
 
-    def read_lists_next(self) -> None:
+    def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
-        self._lists_read = None
+        self._task_list_read = None
 
     async def _read_activities(self) -> None:
-        """Read the activities, again if a command was sent meanwhile: they are older than it.
+        """Read the activities, and once more if a command was sent meanwhile: they may be older.
 
-        One after the other, or an older answer would overwrite a younger one.
+        Only one read at a time, because an older answer must not replace a younger one.
         """
         async with self._reading:
             try:
                 while True:
                     commands, since_open = self._commands, self._stream.is_open
-                    self._crossing.begin()
+                    self._during_poll.begin()
                     activities = await self._client.activities()
                     if commands == self._commands:
                         break
                 self._keep_activities(activities, since_open=since_open)
             finally:
-                self._crossing.end()
+                self._during_poll.end()
 
     def _keep_activities(
         self, activities: tuple[Activity, ...] | None, *, since_open: bool
@@ -167,37 +170,37 @@ class ButlerSession:
             return uuids != self.tracker.listed
 
         self._statistics.count_poll(activities)
-        if self._stream.polled(since_open=since_open, differs=differs):
+        if self._stream.record_poll(since_open=since_open, differs=differs):
             self._statistics.stream["silent"] += 1
-        self.tracker.polled(self._crossing.apply(listed), _utcnow())
+        self.tracker.record_poll(self._during_poll.apply(listed), _utcnow())
 
     # --- the stream
 
     def stream_opened(self) -> None:
-        """Record that the stream is open: what happened before it has to be read."""
+        """Record that the stream is open: what changed before that has to be polled."""
         self._statistics.stream["opened"] += 1
-        self._stream.opened()
-        self._lists_read = None
+        self._stream.record_opened()
+        self._task_list_read = None
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
-        """Record the changes of one frame; return whether only a poll can say what they mean."""
+        """Record the changes of one frame; return whether only a poll can show what they mean."""
         now, unclear = _utcnow(), False
         for change in changes:
             self._statistics.count_change(change)
             if isinstance(change, ActivityChanged):
-                self._stream.used()
-                unclear |= not self._crossing.record(change)
-                unclear |= self.tracker.changed(change, now)
+                self._stream.record_change()
+                unclear |= not self._during_poll.record(change)
+                unclear |= self.tracker.record_change(change, now)
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
-                    self._lists_read = None
+                    self._task_list_read = None
         return unclear
 
     def stream_closed(self) -> bool:
         """Record that the stream is closed; return whether it was open."""
         was_open = self._stream.is_open
-        self._stream.closed()
+        self._stream.record_closed()
         return was_open
 
     # --- commands
@@ -205,57 +208,57 @@ class ButlerSession:
     async def start(
         self, name: str, *, before_sending: Callable[[], None]
     ) -> tuple[StartResult, datetime]:
-        """Start a task; return how the server answered, and when the start was sent.
+        """Start a task; return the server's answer, and when the start was sent.
 
-        `before_sending` is called just before that, and may raise to prevent it.
+        `before_sending` is called just before the start is sent, and may raise to prevent that.
         """
-        # What is listed just before the start was not caused by it.
+        # Activities that are listed just before the start were not caused by it.
         await self._read_activities()
         before_sending()
         sent = _utcnow()
-        with self._command(), self.tracker.start_sent(name, sent) as start:
+        with self._command(), self.tracker.sending_start(name, sent) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
                 raise
             except PlexError:
-                start.refused()
+                start.record_refused()
                 raise
             if result is StartResult.STARTED:
-                start.accepted(_utcnow())
+                start.record_accepted(_utcnow())
             else:
-                start.already_running(_utcnow())
+                start.record_already_running(_utcnow())
         self._count_answer("start_task", name, result)
         return result, sent
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task."""
-        with self._command(), self.tracker.stop_sent([name]):
+        with self._command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
-                self.tracker.stopped(name, _utcnow())
+                self.tracker.record_stop(name, _utcnow())
             else:
-                self.tracker.was_not_running(name)
+                self.tracker.record_not_running(name)
         self._count_answer("stop_task", name, result)
         return result
 
     async def start_all(self) -> None:
-        """Ask for all tasks that are enabled and due."""
+        """Start all tasks that are enabled and due; no task runs by that alone."""
         with self._command():
             await self._client.start_all()
-            self.tracker.all_started()
+            self.tracker.record_start_all()
         self._statistics.count_answer("start_all", "accepted")
 
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
-        with self._command(), self.tracker.stop_sent(self.tasks):
+        with self._command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
-            self.tracker.all_stopped(_utcnow())
+            self.tracker.record_stop_all(_utcnow())
         self._statistics.count_answer("stop_all", "accepted")
 
     @contextmanager
     def _command(self) -> Iterator[None]:
-        """Poll soon after a command, unless the server refused it."""
+        """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield
         except CommandNotConfirmedError, asyncio.CancelledError:

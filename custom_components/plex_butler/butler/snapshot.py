@@ -15,8 +15,8 @@ MAINTENANCE: Final = ""
 class Snapshot:
     """Everything that entities show, at one moment.
 
-    `tasks`, `running` and `last_runs` go by the server's own task names. `busy`: the server takes
-    connections but answers nothing, because its maintenance keeps it from it.
+    The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
+    server accepts connections but answers nothing, because of its maintenance.
     """
 
     server: Server
@@ -24,10 +24,10 @@ class Snapshot:
     running: Mapping[str, Run]
     last_runs: Mapping[str, EndedRun]
     maintenance: bool
-    busy: bool = False
+    server_busy: bool = False
 
     def differences(self, shown: Snapshot) -> set[str]:
-        """Return the tasks whose runs differ from those of another snapshot, and MAINTENANCE."""
+        """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""
         differing = set[str]()
         if self.running != shown.running:
             tasks = self.running.keys() | shown.running.keys()

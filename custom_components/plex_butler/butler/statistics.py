@@ -1,6 +1,6 @@
 """Counts of what a server has shown, for bug reports.
 
-Nothing here names anything of the owner's: only types, statuses and counts.
+They hold types, answers and counts, and nothing private.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification, PreferencesChanged
 
 MOST_KINDS: Final = 200
-"""How many types, and how many rows, are counted one by one; no server that works has as many."""
+"""How many types, and how many uuids of Butler's row, are counted separately; real servers have fewer."""
 
 _OTHER: Final = "other"
 
@@ -32,22 +32,23 @@ class Statistics:
     _uuids: set[str] = field(default_factory=set)
 
     def count_poll(self, activities: Iterable[Activity] | None) -> None:
-        """Count a poll of `/activities`; None stands for a server without such a list."""
+        """Count a poll of `/activities`; None means that the server has no such list."""
         self.polls += 1
         self.lists_activities = activities is not None
-        rows = tuple(activities or ())
-        for row in rows:
-            if row.type == BUTLER_ROW:
+        listed = tuple(activities or ())
+        for activity in listed:
+            type_ = activity.type
+            if type_ == BUTLER_ROW:
                 if len(self.row_uuids) < MOST_KINDS:
-                    self.row_uuids.add(row.uuid)
-                self.row_progress[row.progress] += 1
-            elif row.uuid not in self._uuids:
-                known = row.type in self.activity_types or len(self.activity_types) < MOST_KINDS
-                self.activity_types[row.type if known else _OTHER] += 1
-        self._uuids = {row.uuid for row in rows}
+                    self.row_uuids.add(activity.uuid)
+                self.row_progress[activity.progress] += 1
+            elif activity.uuid not in self._uuids:
+                known = type_ in self.activity_types or len(self.activity_types) < MOST_KINDS
+                self.activity_types[type_ if known else _OTHER] += 1
+        self._uuids = {activity.uuid for activity in listed}
 
     def count_change(self, change: Notification) -> None:
-        """Count a change that a frame of the notification stream brought."""
+        """Count a change that the notification stream brought."""
         if isinstance(change, ActivityChanged):
             self.frames["ended" if change.ended else "there"] += 1
             self.frames["butler row"] += change.activity.type == BUTLER_ROW
@@ -57,7 +58,7 @@ class Statistics:
             self.frames["too long"] += 1
 
     def count_answer(self, command: str, answer: str, *, enabled: bool | None = None) -> None:
-        """Count the answer to a command; `enabled` is about the schedule of its task."""
+        """Count the answer to a command. `enabled`: whether the schedule includes its task."""
         self.answers[f"{command}: {answer}{' (disabled task)' if enabled is False else ''}"] += 1
 
     def as_dict(self) -> dict[str, Any]:

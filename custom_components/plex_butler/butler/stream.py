@@ -1,4 +1,4 @@
-"""The notification stream of one server: connecting, listening, and connecting again for ever."""
+"""The notification stream of one server: kept open, and combined with polls."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -19,34 +19,37 @@ from ..plex import (
 )
 
 FIRST_DELAY: Final = 5.0
-"""How long to wait after the first failure, in seconds; then twice as long each time."""
+"""How long to wait after the first loss, in seconds; then twice as long each time."""
 LONGEST_DELAY: Final = 300.0
-"""The longest delay after a stream that was lost, in seconds."""
+"""The longest wait after a stream was lost, in seconds."""
 REFUSED_DELAY: Final = 3600.0
 """How long to wait after a stream was refused, in seconds: polling is enough without it."""
 REFUSALS: Final = 3
 """How many refusals count as losses after a stream that was open: a proxy may be restarting."""
 SETTLED: Final = 60.0
-"""How long a stream has to live until its end counts as the first failure again, in seconds."""
+"""How long a stream has to last so that its loss counts as the first one again, in seconds."""
 
 _REFUSALS: Final = (NotPlexError, NotOwnerError, UnauthorizedError)
 
 
 class StreamListener(Protocol):
-    """The receiver of what a stream brings."""
+    """A receiver of the changes that a stream brings."""
 
     def stream_opened(self) -> None:
-        """Handle that the stream is open: every change from now on arrives."""
+        """Handle that the stream is open: every later change arrives."""
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> None:
         """Handle the changes of one frame."""
 
     def stream_closed(self, err: PlexError | None) -> None:
-        """Handle that the stream is closed; `err` is why it could not be opened."""
+        """Handle that the stream is closed; `err` is why it could not be opened, if that is so."""
 
 
 class StreamRunner:
-    """Keeps the stream of one server open. Without it polls are enough: it raises nothing."""
+    """Keeps the stream of one server open.
+
+    It raises nothing: if the stream cannot be opened, polls are enough.
+    """
 
     def __init__(
         self,
@@ -63,11 +66,11 @@ class StreamRunner:
         self._resumed = asyncio.Event()
 
     def pause(self) -> None:
-        """Connect no more until `resume`: the server is away. An open stream stays open."""
+        """Do not connect again until `resume`. An open stream stays open."""
         self._running.clear()
 
     def resume(self) -> None:
-        """Connect again; if the runner was paused, a refusal from before does not count."""
+        """Connect again; after a pause, even if the stream was refused before."""
         if not self._running.is_set():
             self._running.set()
             self._resumed.set()
@@ -121,30 +124,31 @@ class StreamHealth:
 
     @property
     def is_reliable(self) -> bool:
-        """Return whether all changes since the last poll have arrived."""
+        """Return whether the stream has brought all changes since the last poll."""
         return self._complete and not self._silent
 
-    def opened(self) -> None:
+    def record_opened(self) -> None:
         """Record that the stream is open."""
         self._open = True
 
-    def closed(self) -> None:
+    def record_closed(self) -> None:
         """Record that the stream is closed."""
         self._open = self._complete = False
 
-    def used(self) -> None:
+    def record_change(self) -> None:
         """Record that the stream has brought a change of an activity."""
         self._used, self._silent = True, False
 
-    def poll_failed(self) -> None:
-        """Record that what is known is not up to date any more."""
+    def record_poll_failure(self) -> None:
+        """Record that a poll failed: changes may be missing until the next good one."""
         self._complete = False
 
-    def polled(self, *, since_open: bool, differs: Callable[[], bool]) -> bool:
-        """Record a poll; return whether the stream turned out to keep silent.
+    def record_poll(self, *, since_open: bool, differs: Callable[[], bool]) -> bool:
+        """Record a good poll; return whether the stream is open but brings nothing.
 
         `since_open`: the stream was open when the poll was sent. `differs` returns whether the
-        answer differs from what was known: a proxy may swallow everything that the stream brings.
+        answer differs from what was known; it then shows that something, such as a proxy, withholds
+        the changes.
         """
         silent = self._complete and not self._used and differs()
         self._silent |= silent
@@ -154,9 +158,9 @@ class StreamHealth:
 
 
 class ChangesDuringPoll:
-    """The changes that the stream brings while a poll of the activities is under way.
+    """The changes that the stream brings during a poll of the activities.
 
-    They are younger than the answer to the poll, or say the same.
+    They are younger than the answer to the poll, or equal to it.
     """
 
     def __init__(self) -> None:
@@ -164,15 +168,15 @@ class ChangesDuringPoll:
         self._changes: dict[str, ActivityChanged] | None = None
 
     def begin(self) -> None:
-        """Forget earlier changes: a poll is about to be sent."""
+        """Keep changes from now on: a poll is about to be sent."""
         self._changes = {}
 
     def end(self) -> None:
-        """Keep no more changes: no poll is under way."""
+        """Keep no more changes: the poll is over."""
         self._changes = None
 
     def record(self, change: ActivityChanged) -> bool:
-        """Record a change if a poll is under way; return False if there are too many."""
+        """Record a change during a poll; return False if there are too many."""
         if self._changes is None:
             return True
         uuid = change.activity.uuid
@@ -195,10 +199,10 @@ class ChangesDuringPoll:
 
 
 def delay_after(failures: int) -> float:
-    """Return how long to wait after so many failures in a row, in seconds.
+    """Return how long to wait after so many losses in a row, in seconds.
 
-    Up to twice as long each time, and never exactly: many Home Assistants may have lost one server
-    together.
+    The longest wait doubles each time. The wait is random, so that several clients that have lost a
+    server together do not come back together.
     """
     longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures - 1, 10))
     return uniform(longest / 2, longest)  # noqa: S311 - no secret

@@ -1,7 +1,9 @@
-"""What the server lists: its activities, and the row that stands for Butler as a whole.
+"""The activities that the server lists, and the row among them that stands for Butler as a whole.
 
-Polls bring the whole list, frames of the notification stream one change at a time. What a frame
-costs does not depend on how much is listed.
+A poll replaces the whole list, a frame of the notification stream changes one activity. The cost
+of a frame does not depend on the length of the list.
+
+A row with a progress below 100 is busy, -1 (not known) included; one with 100 is idle (inferred).
 """
 
 from collections.abc import Iterable
@@ -17,10 +19,10 @@ _IDLE_PROGRESS: Final = 100
 
 
 class Row(Enum):
-    """What Butler's row says."""
+    """The state of Butler's row."""
 
-    MUTE = "mute"
-    """Nothing: there is none, or it was never seen busy on this version of the server."""
+    UNPROVEN = "unproven"
+    """It says nothing: it was never seen busy on this version of the server, or there is none."""
     IDLE = "idle"
     BUSY = "busy"
 
@@ -29,9 +31,11 @@ class Row(Enum):
 class ListedOfType:
     """The listed activities of one type, by their uuids.
 
-    `counted` are those that can be evidence. `denied` are those of which the server has said that
-    they are not Butler's. Of the counted ones, `beside_busy_row` began while the row was busy, and
-    `unclear` beside a row that may have changed since: the next poll decides.
+    `counted`: those that can be evidence.
+    `denied`: those that cannot, because an answer of the server has shown that they are not Butler's.
+    `beside_busy_row`: the counted ones that began while the row was busy.
+    `unclear`: the counted ones that began while the row was idle when it was last seen; it may be
+    busy by now, and the next poll decides.
     """
 
     counted: set[str] = field(default_factory=set)
@@ -45,7 +49,7 @@ class ListedOfType:
             uuids.discard(uuid)
 
     def deny(self) -> None:
-        """Let no activity that is listed now be evidence."""
+        """Prevent every activity that is listed now from being evidence."""
         self.denied |= self.counted
         self.counted.clear()
         self.beside_busy_row.clear()
@@ -54,25 +58,27 @@ class ListedOfType:
 
 @dataclass(slots=True)
 class ActivityList:
-    """The activities that the server lists, and what Butler's row says since when.
+    """The activities that the server lists, and the state of Butler's row.
 
-    `types` holds the type of every activity but the row. `watched_since` is the first good poll
-    after the last one that failed; `row_rested` whether the row was seen idle since then.
+    `types`: the type of every activity but the row, by uuid.
+    `row_busy_since`: when the row last turned busy.
     `row_explained`: an activity has shown which task the row is busy for.
+    `good_polls_since`: the time of the first poll since which none has failed; None after a failure.
+    `row_seen_idle`: the row was seen idle since then.
     """
 
     types: dict[str, str] = field(default_factory=dict)
-    row: Row = Row.MUTE
+    row: Row = Row.UNPROVEN
     row_busy_since: datetime | None = None
     row_explained: bool = False
-    row_rested: bool = False
-    watched_since: datetime | None = None
+    row_seen_idle: bool = False
+    good_polls_since: datetime | None = None
     _of_type: dict[str, ListedOfType] = field(
         default_factory=lambda: {
             type_: ListedOfType() for type_ in (*BY_ACTIVITY_TYPE, *BY_AMBIGUOUS_TYPE)
         }
     )
-    # By the uuid of each row, for there may be a second one: its progress, and whether it is busy.
+    # By uuid, because a server may list more than one row.
     _progress: dict[str, int | None] = field(default_factory=dict)
     _busy_rows: set[str] = field(default_factory=set)
     _rows_without_progress: set[str] = field(default_factory=set)
@@ -90,7 +96,7 @@ class ActivityList:
         return self.of_task(task).union(*(self._of_type[type_].denied for type_ in task.types))
 
     def replace(self, activities: Iterable[Activity], now: datetime) -> None:
-        """Replace the list by the answer to a poll: what is missing from it has ended."""
+        """Replace the list with the answer to a poll; an activity that is missing from it has ended."""
         rows: dict[str, int | None] = {}
         types: dict[str, str] = {}
         for activity in activities:
@@ -107,13 +113,13 @@ class ActivityList:
         for listed in self._of_type.values():
             listed.unclear.clear()
 
-    def watch(self, now: datetime) -> None:
-        """Record that a poll succeeded: what begins from now on is seen to begin."""
-        self.watched_since = self.watched_since or now
-        self.row_rested |= bool(self._progress) and self.row is not Row.BUSY
+    def record_poll(self, now: datetime) -> None:
+        """Record that a poll succeeded: activities that begin from now on are seen to begin."""
+        self.good_polls_since = self.good_polls_since or now
+        self.row_seen_idle |= bool(self._progress) and self.row is not Row.BUSY
 
     def add(self, activity: Activity, now: datetime) -> bool:
-        """Add an activity that was not listed, or change the row; return False if it is too many."""
+        """Add a new activity, or change the row; return False if the list is full."""
         if len(self.types) + len(self._progress) >= MOST_ACTIVITIES:
             return activity.uuid in self._progress and self._change_row(activity, now)
         if activity.type == BUTLER_ROW:
@@ -122,7 +128,7 @@ class ActivityList:
         return True
 
     def remove(self, activity: Activity, now: datetime) -> None:
-        """Remove an activity that has ended; a row that has ended is idle."""
+        """Remove an activity that has ended. A row that has ended counts as idle."""
         if activity.type == BUTLER_ROW:
             self._remove_row(activity.uuid)
             self._read_rows(now)
@@ -130,12 +136,12 @@ class ActivityList:
             self._remove_type(activity.uuid)
 
     def deny(self, task: KnownTask) -> None:
-        """Let no activity that is listed now be evidence for a task."""
+        """Prevent every activity that is listed now from being evidence for a task."""
         if task.activity_type:
             self._of_type[task.activity_type].deny()
 
     def clear(self) -> None:
-        """Remove everything: the server is gone."""
+        """Remove everything, because the server is gone. A row that was proven stays proven."""
         for uuid in tuple(self.types):
             self._remove_type(uuid)
         self._progress.clear()
@@ -144,12 +150,12 @@ class ActivityList:
         if self.row is Row.BUSY:
             self.row = Row.IDLE
         self.row_explained = False
-        self.stop_watching()
+        self.record_poll_failure()
 
-    def stop_watching(self) -> None:
-        """Record that a poll failed: what begins or ends until the next one is not seen."""
-        self.watched_since = None
-        self.row_rested = False
+    def record_poll_failure(self) -> None:
+        """Record that a poll failed: until the next good one, no beginning and no end is seen."""
+        self.good_polls_since = None
+        self.row_seen_idle = False
 
     def _add_type(self, uuid: str, type_: str) -> None:
         self.types[uuid] = type_
@@ -174,7 +180,7 @@ class ActivityList:
         return True
 
     def _set_row(self, uuid: str, progress: int | None) -> None:
-        """Record the progress of a row; one without a progress says nothing new."""
+        """Record the progress of a row; without a progress, the last one still holds."""
         if progress is None:
             progress = self._progress.get(uuid)
         self._remove_row(uuid)
@@ -190,7 +196,7 @@ class ActivityList:
         self._rows_without_progress.discard(uuid)
 
     def _read_rows(self, now: datetime) -> None:
-        """Conclude from the rows whether Butler is busy."""
+        """Set the state of Butler's row, which is busy if any row is."""
         if self._progress and len(self._progress) == len(self._rows_without_progress):
             return
         before = self.row
@@ -202,6 +208,6 @@ class ActivityList:
             return
         self.row_busy_since = now
         for listed in self._of_type.values():
-            # A row that was mute until now did not say that these are not Butler's.
-            listed.beside_busy_row |= listed.counted if before is Row.MUTE else listed.unclear
+            # As long as the row was unproven, all of these may have begun while it was busy.
+            listed.beside_busy_row |= listed.counted if before is Row.UNPROVEN else listed.unclear
             listed.unclear.clear()

@@ -1,4 +1,4 @@
-"""What is known of runs: those that go on, and those that have ended."""
+"""The models of runs: those that go on, and those that have ended."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,9 +25,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A task that runs. `started` is None if it was running before anybody looked.
+    """A task that runs.
 
-    `ours`: Home Assistant started it, or tried to and learned that it was running already.
+    `started` is None if its start was not seen. `ours`: Home Assistant started it, or tried to and
+    got the answer that it was running already.
     """
 
     task: str
@@ -36,7 +37,7 @@ class Run:
     ours: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the run in the form of responses and trigger variables."""
+        """Return the run as in responses and trigger variables."""
         return {
             "task": task_key(self.task),
             "name": self.task,
@@ -48,9 +49,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that has ended. `ended` and `duration` are None if its end was not seen.
+    """A run that has ended.
 
-    `last_known`, when the task was last known or assumed to run, is never missing.
+    `ended` and `duration` are None if its end was not seen. `last_known` is when the task was last
+    known, or assumed, to run; it is never missing.
     """
 
     task: str
@@ -62,7 +64,7 @@ class EndedRun:
     last_known: datetime
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the run in the form of responses and trigger variables, `duration` in seconds."""
+        """Return the run as in responses and trigger variables, with `duration` in seconds."""
         return {
             "task": task_key(self.task),
             "name": self.task,

@@ -1,4 +1,4 @@
-"""The runs that go on: they begin, are kept and end by the rules, and events are collected."""
+"""The runs that have not ended: the rules are applied here, and events collected."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ class OpenRuns:
     """The runs of one server that have not ended, by the server's own task names."""
 
     def __init__(self, shown: ActivityList) -> None:
-        """Initialize without a run; `shown` is what the server lists."""
+        """Initialize without a run; `shown` are the activities that the server lists."""
         self.runs: dict[str, TrackedRun] = {}
         self.tasks: frozenset[str] | None = None
         self._shown = shown
@@ -27,11 +27,11 @@ class OpenRuns:
 
     @property
     def unsettled(self) -> bool:
-        """Return whether a run or a command still waits for evidence."""
+        """Return whether there is a run, or a stop whose last activities may still be listed."""
         return bool(self.runs or self._stopped)
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return what has begun and ended since the last call, in order."""
+        """Return the events since the last call, in order."""
         for task, run in self.runs.items():
             self._announce(task, run)
         events, self._events = tuple(self._events), []
@@ -40,7 +40,7 @@ class OpenRuns:
     # --- commands
 
     def begin(self, task: str, now: datetime) -> TrackedRun:
-        """Begin a run with a start that is about to be sent. It is not shown as running yet."""
+        """Begin a run with a start that is about to be sent. It does not count as running yet."""
         run = self._sent[task] = self._our_start(task, now)
         self.runs.setdefault(task, run)
         return run
@@ -54,7 +54,7 @@ class OpenRuns:
             grace_until=now + rules.GRACE,
             confirmed=False,
             row_idle_at_command=(
-                self._shown.watched_since is not None and self._shown.row is not Row.BUSY
+                self._shown.good_polls_since is not None and self._shown.row is not Row.BUSY
             ),
             foreign=frozenset(self._shown.listed_of_task(known)) if known else frozenset(),
         )
@@ -63,15 +63,15 @@ class OpenRuns:
         """Record that the server accepted a start: the task runs since it was sent."""
         self._sent.pop(task, None)
         if self.runs.get(task) is not sent:
-            # A task that runs is answered in another way: the run that was shown has ended.
-            self.deny(task)
+            # The answer would be another one if the earlier run went on.
+            self.end_by_answer(task)
             self.runs[task] = sent
             self._collect_activities(task, sent)
         sent.confirmed = True
         self._stopped.pop(task, None)
 
     def join(self, task: str, sent: TrackedRun, now: datetime) -> None:
-        """Record that the server said that a task was running already; not since when."""
+        """Record the answer that a task was running already; since when is not known."""
         self._sent.pop(task, None)
         self._stopped.pop(task, None)
         # A run that has ended since the start was sent does not come back.
@@ -83,7 +83,7 @@ class OpenRuns:
         self._collect_activities(task, run)
 
     def leave_unconfirmed(self, task: str, sent: TrackedRun) -> None:
-        """Record that a start got no answer: it counts only if evidence follows."""
+        """Record that there was no answer to a start: it counts only if evidence follows."""
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.
         run = self.runs.setdefault(task, self._our_start(task, sent.since))
@@ -96,8 +96,8 @@ class OpenRuns:
             del self.runs[task]
 
     @contextmanager
-    def held(self, tasks: Iterable[str]) -> Iterator[None]:
-        """Let none of these runs end by evidence: the answer to a stop will say how they ended."""
+    def hold(self, tasks: Iterable[str]) -> Iterator[None]:
+        """Keep these runs open inside the `with` block, in which the answer to a stop is expected."""
         held = tuple(tasks)
         self._held.update(held)
         try:
@@ -112,17 +112,17 @@ class OpenRuns:
             self.end(task, Outcome.STOPPED, now)
 
     def forget_stops(self) -> None:
-        """Let activities that begin from now on be evidence, for stopped tasks as well."""
+        """Let activities that begin from now on be evidence for stopped tasks as well."""
         for task in self._stopped:
             self._deny_listed(task)
         self._stopped.clear()
 
-    def deny(self, task: str) -> None:
-        """End a run that does not go on by the server's own word."""
+    def end_by_answer(self, task: str) -> None:
+        """End a run of which an answer of the server has shown that it does not go on."""
         if run := self.runs.get(task):
             seen = rules.was_seen_to_run(run)
             self.end(task, Outcome.FINISHED if seen else Outcome.END_NOT_SEEN, run.last_seen)
-            # By the same word, what is listed now is not Butler's.
+            # Nor can the activities that are listed now be this task's.
             self._deny_listed(task)
 
     def end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
@@ -135,32 +135,32 @@ class OpenRuns:
     # --- evidence
 
     def add_activity(self, uuid: str, type_: str) -> None:
-        """Add an activity that was not listed to the runs of ours that it is evidence for."""
+        """Add a new activity to the runs of ours for which it is evidence."""
         for task in self._tasks_of(type_):
             run = self.runs.get(task)
             if run and run.ours and uuid not in run.foreign:
                 run.activities.add(uuid)
 
     def remove_activity(self, uuid: str, type_: str) -> None:
-        """Remove an activity that is not listed any more."""
+        """Remove an activity that has ended from the runs."""
         for task in self._tasks_of(type_):
             if run := self.runs.get(task):
                 run.activities.discard(uuid)
 
     def collect_activities(self) -> None:
-        """Give every run of ours the listed activities that are evidence for it."""
+        """Update which activities are evidence for the runs of ours, from the whole list."""
         for task, run in self.runs.items():
             if run.ours:
                 self._collect_activities(task, run)
 
     def update(self, type_: str, now: datetime) -> None:
-        """Record that activities of a type are still listed."""
+        """Record the listed activities of a type as evidence."""
         self.forget_unanswered(now)
         for task in self._tasks_of(type_):
             self._record_activities(task, now)
 
     def update_all(self, now: datetime, *, polled: bool = False) -> set[str]:
-        """Record everything that is listed as evidence; return the tasks that have some."""
+        """Record all listed activities and the row as evidence; return the tasks that have some."""
         evident = {
             known.name
             for type_, known in BY_ACTIVITY_TYPE.items()
@@ -176,7 +176,7 @@ class OpenRuns:
         return evident
 
     def conclude(self, now: datetime, *, polled: bool = False) -> None:
-        """Begin and end runs by everything that is known now."""
+        """Begin and end runs by all evidence there is."""
         self.forget_unanswered(now)
         if self._stopped:
             self._stopped = {
@@ -195,13 +195,16 @@ class OpenRuns:
                 self.end(task, outcome, run.last_seen)
 
     def forget_unanswered(self, now: datetime) -> None:
-        """Remove the starts without an answer that had no evidence in time."""
+        """Remove unanswered starts for which no evidence came in time."""
         for task, run in tuple(self.runs.items()):
             if task not in self._sent and rules.is_forgotten(run, now):
                 del self.runs[task]
 
     def _record_activities(self, task: str, now: datetime) -> KnownBy | None:
-        """Record the listed activities as evidence for a task, and begin its run if it is new."""
+        """Record activities as evidence for a task, and begin its run if there is none.
+
+        Returns how it is known that the task runs, or None if there is no evidence.
+        """
         run, known = self.runs.get(task), BY_NAME[task]
         if known.activity_type is None:
             if run is None or not rules.is_kept(run, self._shown.row):
@@ -214,13 +217,13 @@ class OpenRuns:
                 return None
             known_by = by_rule
         if run is None:
-            start_known = rules.sees_starts(self._shown, now)
+            start_known = rules.start_was_seen(self._shown, now)
             run = self.runs[task] = TrackedRun(since=now, start_known=start_known)
         run.record_activity(now, known_by)
         return known_by
 
     def _record_row(self, evident: set[str], now: datetime, *, polled: bool) -> str | None:
-        """Record a busy row as evidence for the task that it must be busy for; return the task."""
+        """Record a busy row as evidence for the one task that explains it; return that task."""
         shown = self._shown
         observed = any(self.runs[task].known_by is KnownBy.OBSERVED for task in evident)
         if shown.row is Row.BUSY and observed and not shown.row_explained:
@@ -230,13 +233,13 @@ class OpenRuns:
             return None
         run = self.runs[task]
         run.record_row(now)
-        # Frames come one by one: the next one may show what the row is busy for.
+        # Changes arrive one by one: the next one may be the activity that the row is busy for.
         if polled and task not in self._sent and not rules.row_may_be_explained(shown, now):
             run.confirmed = True
         return task
 
     def _take_back_row(self, now: datetime) -> None:
-        """Take back what the row was evidence for just before an activity explained it."""
+        """Take back evidence that came from the row before an activity explained it."""
         busy_since = self._shown.row_busy_since
         if busy_since and rules.row_may_be_explained(self._shown, now):
             for run in self.runs.values():
@@ -244,7 +247,7 @@ class OpenRuns:
                     run.row_seen = None
 
     def _deny_listed(self, task: str) -> None:
-        """Let no activity that is listed now be evidence for a task."""
+        """Prevent every activity that is listed now from being evidence for a task."""
         if known := BY_NAME.get(task):
             self._shown.deny(known)
             if run := self.runs.get(task):
@@ -263,7 +266,7 @@ class OpenRuns:
         return tuple(known.name for known in BY_AMBIGUOUS_TYPE.get(type_, ()))
 
     def _announce(self, task: str, run: TrackedRun) -> None:
-        """Collect the event of a start that was seen, once."""
+        """Collect the event of a start, once, unless the start was not seen."""
         if run.confirmed and not run.announced:
             run.announced = True
             if run.start_known:

@@ -1,7 +1,9 @@
 """The rules by which runs are concluded, and all their times.
 
-They are the table of the README ("What is known about running"), in its order. Every function is
-pure: it looks at the evidence and says what follows from it.
+They are the table "What is known about running" of the README, in its order; each function quotes
+the entries that it implements. "You start a task and Plex accepts" and "Plex answers that the task
+was running already" are GRACE and GRACE_ALREADY_RUNNING below, and `outcome`. Functions keep
+nothing and change nothing.
 """
 
 from collections.abc import Mapping
@@ -14,44 +16,58 @@ from .tasks import BY_NAME
 from .tracked_run import TrackedRun
 
 GRACE: Final = timedelta(seconds=30)
-"""How long a task that we started is believed to run without evidence."""
+"""How long a task that we started is assumed to run without evidence."""
 GRACE_ALREADY_RUNNING: Final = timedelta(minutes=10)
-"""The same, if the server itself said that the task was running already."""
+"""The same, if the server answered that the task was running already."""
 GAP_ROW_BUSY: Final = timedelta(minutes=5)
-"""How long a run may be without an activity while the row is busy."""
+"""How long a run goes on without an activity while the row is busy."""
 GAP_NO_ROW: Final = timedelta(minutes=2)
 """The same without a busy row."""
 GAP_POLLS: Final = 3
-"""How many polls without an activity it takes besides to end a run."""
+"""How many polls in a row must have shown no evidence as well, before the run ends."""
 STOPPING: Final = timedelta(minutes=2)
 """How long after a stop the last activities of the task may still be listed."""
 ROW_EXPLAINED: Final = timedelta(seconds=5)
-"""How long after the row turned busy the activity may come that it is busy for."""
+"""How long after the row turned busy an activity can still explain for which task that is."""
 
 
 def is_forgotten(run: TrackedRun, now: datetime) -> bool:
-    """Return whether a start without an answer had no evidence within its grace time."""
+    """Return whether an unanswered start had no evidence within its grace time.
+
+    "You start a task and get no answer".
+    """
     late = run.grace_until is not None and now >= run.grace_until
     return late and not run.confirmed and not run.row_seen
 
 
 def known_by(run: TrackedRun | None, listed: ListedOfType, row: Row) -> KnownBy | None:
-    """Return how the activities of a type that one task alone causes show that it runs."""
+    """Return how it is known that a task runs, by activities that it alone causes; None if it is not.
+
+    "An activity that belongs to one task alone", "The same activity on a server without a proven
+    row", "The same activity while Butler's row is idle".
+    """
     if run and run.ours:
         return KnownBy.OBSERVED if run.activities else None
-    if row is Row.MUTE:
+    if row is Row.UNPROVEN:
         return KnownBy.ASSUMED if listed.counted else None
     return KnownBy.OBSERVED if row is Row.BUSY and listed.beside_busy_row else None
 
 
 def is_kept(run: TrackedRun, row: Row) -> bool:
-    """Return whether activities that users cause as well keep a run alive: only one of ours."""
+    """Return whether activities that users cause as well keep a run going: only a run of ours.
+
+    "A library scan or a metadata refresh".
+    """
     row_has_ended_it = row is Row.IDLE and run.row_seen_busy
     return run.ours and bool(run.activities) and not row_has_ended_it
 
 
 def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | None:
-    """Return the task that the row must be busy for: the only one that we started just before."""
+    """Return the task for which the row must be busy, because it is the only one that we started.
+
+    "Butler's row turns busy after you started a single task"; None for "Butler's row is busy, and
+    nothing shows why".
+    """
     if shown.row is not Row.BUSY or shown.row_explained:
         return None
     waiting = [
@@ -61,27 +77,31 @@ def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | N
 
 
 def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
-    """Return whether the row has turned busy so recently that an activity may still explain it."""
+    """Return whether the row turned busy so recently that an activity may still explain it."""
     since = shown.row_busy_since
     return since is not None and now - since < ROW_EXPLAINED
 
 
-def sees_starts(shown: ActivityList, now: datetime) -> bool:
-    """Return whether a run that shows for the first time has begun just now.
+def start_was_seen(shown: ActivityList, now: datetime) -> bool:
+    """Return whether a run with its first evidence now has begun now, so that its start was seen.
 
-    Shortly after the first poll it may have been in a pause between two activities.
+    Shortly after the first good poll it may have been in a pause between two activities.
+    "A task that was found running" (README, "Triggers and conditions").
     """
-    if shown.watched_since is None:
+    if shown.good_polls_since is None:
         return False
-    if shown.row is Row.BUSY and shown.row_rested:
+    if shown.row is Row.BUSY and shown.row_seen_idle:
         return True
-    return now - shown.watched_since >= _gap(shown.row)
+    return now - shown.good_polls_since >= _gap(shown.row)
 
 
 def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
-    """Return how a run without evidence has ended, or None if it may still go on."""
+    """Return how a run without evidence has ended, or None if it may still go on.
+
+    "Butler's row turns idle, or no activity comes".
+    """
     if row is Row.IDLE and run.row_seen_busy:
-        seen = run.last_seen and not run.unseen
+        seen = run.last_seen and not run.polls_failed
         return Outcome.FINISHED if seen else Outcome.END_NOT_SEEN
     if run.grace_until and now < run.grace_until:
         return None
@@ -89,29 +109,38 @@ def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
         return Outcome.END_NOT_SEEN
     if now - run.last_seen < _gap(row):
         return None
-    if run.unseen:
+    if run.polls_failed:
         return Outcome.END_NOT_SEEN
     if run.polls_without < GAP_POLLS:
         return None
-    # A row that has been explained by another task says nothing about the end of this run.
+    # Without an activity only a row that turns idle shows the end; this one is explained by others.
     return Outcome.FINISHED if run.activity_seen else Outcome.END_NOT_SEEN
 
 
 def was_seen_to_run(run: TrackedRun) -> bool:
-    """Return whether a run that the server says has ended was observed until then."""
-    return run.known_by is KnownBy.OBSERVED and not run.unseen
+    """Return whether a run that has ended by an answer of the server was observed until then.
+
+    "Plex answers that the task does not run any more".
+    """
+    return run.known_by is KnownBy.OBSERVED and not run.polls_failed
 
 
 def is_stopping(stopped: datetime, now: datetime) -> bool:
-    """Return whether activities that are listed now may be the last ones of a stopped task."""
+    """Return whether activities that are listed now may be the last ones of a stopped task.
+
+    "You stop a task".
+    """
     return now - stopped < STOPPING
 
 
-def freezes(task: str, run: TrackedRun, now: datetime) -> bool:
-    """Return whether a server that answers nothing may be busy with this run."""
+def may_keep_server_busy(task: str, run: TrackedRun, now: datetime) -> bool:
+    """Return whether this run may be what keeps a server busy that answers nothing.
+
+    "The server accepts connections but answers nothing".
+    """
     known = BY_NAME.get(task)
     in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
-    return bool(run.ours and in_time and known and known.freezes_server)
+    return bool(run.ours and in_time and known and known.keeps_server_busy)
 
 
 def _gap(row: Row) -> timedelta:

@@ -1,8 +1,8 @@
 """The one table of what is known about Butler tasks.
 
-The list of tasks always comes from the server; this table only adds to those it knows. The names
-were seen on live servers and stand in the OpenAPI file. Which activity belongs to which task is
-inferred from the type of the activity, and only types that a single task causes are mapped.
+The list of tasks always comes from the server; this table only adds to it. The names were seen on
+live servers and are in OpenAPI. Which activity belongs to which task is inferred from the type of
+the activity.
 """
 
 from collections.abc import Container
@@ -14,21 +14,23 @@ from typing import Final
 class KnownTask:
     """What is known about one task.
 
-    `key` is used in translations, icons, drop-downs and responses, `name` on the wire.
-    Activities of `activity_type` belong to this task alone; those of `ambiguous_types` are caused
-    by users as well. `freezes_server`: the server may answer nothing while the task runs.
+    `name`: the server's name, as in requests.
+    `key`: the name in translations, icons, drop-downs and responses.
+    `activity_type`: the type of the activities that this task alone causes.
+    `ambiguous_types`: the types of those that users cause as well.
+    `keeps_server_busy`: the server may answer nothing while the task runs (reported by users).
     """
 
     name: str
     key: str
     activity_type: str | None = None
     ambiguous_types: frozenset[str] = frozenset()
-    freezes_server: bool = False
+    keeps_server_busy: bool = False
     enabled_by_default: bool = True
 
     @property
     def types(self) -> frozenset[str]:
-        """Return the types of all activities that the task may cause."""
+        """Return the types of all activities that the task can cause."""
         return self.ambiguous_types | ({self.activity_type} if self.activity_type else set())
 
 
@@ -63,7 +65,7 @@ KNOWN_TASKS: Final = (
     KnownTask("GenerateMediaIndexFiles", "generate_media_index_files", "media.generate.bif"),
     KnownTask("LoudnessAnalysis", "loudness_analysis", "media.generate.loudness"),
     KnownTask("MusicAnalysis", "music_analysis", "media.generate.music.analysis"),
-    KnownTask("OptimizeDatabase", "optimize_database", freezes_server=True),
+    KnownTask("OptimizeDatabase", "optimize_database", keeps_server_busy=True),
     KnownTask("ProcessAssets", "process_assets"),
     KnownTask("RefreshEpgGuides", "refresh_epg_guides", "provider.epg.load"),
     KnownTask(

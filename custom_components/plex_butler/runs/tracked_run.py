@@ -10,12 +10,18 @@ from .models import EndedRun, KnownBy, Outcome, Run
 class TrackedRun:
     """A run that goes on, or a start that may have become one.
 
-    `ours`: the run began with a command of ours, or the server confirmed it to one.
-    `confirmed`: it is shown as running. Until `grace_until` that needs no evidence.
-    `foreign`: activities that were listed before our command, so that they are no evidence.
-    `activities`: those that are listed now and are evidence; only kept for a run that is ours.
-    `unseen`: polls have failed since the last evidence, so that its end may have been missed.
-    `announced`: the event of its start was collected, or there is none.
+    `since`: when the run began, or was first seen if not `start_known`.
+    `ours`: it began with a start of ours, or the server answered to one that it runs already.
+    `grace_until`: until then it needs no evidence; None once an activity was evidence.
+    `confirmed`: it counts as running. An unanswered start does not until there is evidence.
+    `row_idle_at_command`: Butler's row was not busy when our start was sent.
+    `row_seen_busy`: the row was seen busy while the run went on.
+    `foreign`: the activities that were listed before our start, so that they are no evidence.
+    `activity_seen`, `row_seen`: when an activity, or the row, was last evidence.
+    `polls_without`: how many polls since the last activity have shown no evidence.
+    `polls_failed`: a poll has failed since the last evidence, so that the end may have been missed.
+    `announced`: the event of the start was collected, or there is none.
+    `activities`: the listed ones that are evidence; kept only for a run that is `ours`.
     """
 
     since: datetime
@@ -30,7 +36,7 @@ class TrackedRun:
     activity_seen: datetime | None = None
     row_seen: datetime | None = None
     polls_without: int = 0
-    unseen: bool = False
+    polls_failed: bool = False
     announced: bool = False
     activities: set[str] = field(default_factory=set)
 
@@ -40,16 +46,16 @@ class TrackedRun:
         return self.activity_seen or self.row_seen
 
     def record_activity(self, now: datetime, known_by: KnownBy) -> None:
-        """Record an activity as evidence; from now on only activities keep the run alive."""
+        """Record an activity as evidence; from now on only activities keep the run going."""
         self.activity_seen, self.confirmed, self.grace_until = now, True, None
-        self.unseen = False
+        self.polls_failed = False
         self.polls_without = 0
         if known_by is KnownBy.OBSERVED:
             self.known_by = known_by
 
     def record_row(self, now: datetime) -> None:
         """Record a busy row, or a server that answers nothing, as evidence."""
-        self.row_seen, self.unseen = now, False
+        self.row_seen, self.polls_failed = now, False
 
     def as_run(self, task: str) -> Run:
         """Return what is shown of the run."""

@@ -1,8 +1,8 @@
-"""What runs on one server: evidence in, runs and events out.
+"""The tracking of the runs on one server: evidence in, runs and events out.
 
-A Plex Media Server never says which Butler task runs. It is concluded from the answers to our own
-commands and from the activities that the server lists, by the rules in `rules.py`. There is no
-I/O and no clock here: every method is given the time at which its evidence was gathered.
+A Plex Media Server never says which Butler task runs. That is concluded from the answers to our own
+commands and from the activities that the server lists, by the rules in `rules.py`. There is no I/O
+and no clock here: `now` is the time of the evidence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from .tracked_run import TrackedRun
 
 
 class SentStart:
-    """A start that was sent. Unless one of these methods is called, it stays unconfirmed."""
+    """A start that is sent. It stays unconfirmed unless one of the methods records its answer."""
 
     def __init__(self, open_runs: OpenRuns, task: str, run: TrackedRun) -> None:
         """Initialize a start without an answer."""
@@ -29,25 +29,25 @@ class SentStart:
         self._task = task
         self._run = run
 
-    def accepted(self, now: datetime) -> None:
-        """Record that the server accepted it: the task runs, assumed, since it was sent."""
+    def record_accepted(self, now: datetime) -> None:
+        """Record that the server accepted the start: the task runs, assumed, since it was sent."""
         self.answered = True
         self._open_runs.confirm(self._task, self._run)
         self._open_runs.conclude(now)
 
-    def already_running(self, now: datetime) -> None:
-        """Record that the server said that the task was running already; not since when."""
+    def record_already_running(self, now: datetime) -> None:
+        """Record the answer that the task was running already; since when is not known."""
         self.answered = True
         self._open_runs.join(self._task, self._run, now)
 
-    def refused(self) -> None:
-        """Record that it was refused, or never arrived."""
+    def record_refused(self) -> None:
+        """Record that the start was refused, or never arrived."""
         self.answered = True
         self._open_runs.withdraw(self._task, self._run)
 
 
 class RunTracker:
-    """The runs of one server. Tasks go by the server's own names."""
+    """The runs of one server, by the server's own task names."""
 
     def __init__(self) -> None:
         """Initialize without any knowledge."""
@@ -68,8 +68,8 @@ class RunTracker:
 
     @property
     def row_proven(self) -> bool:
-        """Return whether Butler's row was seen busy on this version of the server."""
-        return self._shown.row is not Row.MUTE
+        """Return whether Butler's row was ever seen busy on this version of the server."""
+        return self._shown.row is not Row.UNPROVEN
 
     @property
     def unsettled(self) -> bool:
@@ -88,7 +88,7 @@ class RunTracker:
     # --- restarts of Home Assistant
 
     def to_store(self) -> dict[str, TrackedRun]:
-        """Return what is needed to go on with the runs after a restart."""
+        """Return the runs to restore after a restart."""
         return {
             task: replace(run, activities=set())
             for task, run in self._open.runs.items()
@@ -96,22 +96,24 @@ class RunTracker:
         }
 
     def restore(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
-        """Go on with the runs from before a restart; to be called before the first poll."""
+        """Continue the runs from before a restart. Must be called before the first poll."""
         for task, run in runs.items():
-            self._open.runs[task] = replace(run, unseen=True, announced=True, activities=set())
-        self._shown.row = Row.IDLE if row_proven else Row.MUTE
+            self._open.runs[task] = replace(
+                run, polls_failed=True, announced=True, activities=set()
+            )
+        self._shown.row = Row.IDLE if row_proven else Row.UNPROVEN
         self._shown.row_explained = any(
             run.row_seen_busy and run.known_by is KnownBy.OBSERVED for run in runs.values()
         )
 
-    # --- what the server answered to our commands
+    # --- the answers to our commands
 
     @contextmanager
-    def start_sent(self, task: str, now: datetime) -> Iterator[SentStart]:
-        """Expect the answer to a start that is about to be sent.
+    def sending_start(self, task: str, now: datetime) -> Iterator[SentStart]:
+        """Track a start that is sent inside the `with` block.
 
-        A start that is left without an answer, by an error or a cancellation, counts only if
-        evidence follows.
+        If the block records no answer, because of an error or a cancellation, the start counts only
+        if evidence follows.
         """
         run = self._open.begin(task, now)
         sent = SentStart(self._open, task, run)
@@ -121,58 +123,59 @@ class RunTracker:
             if not sent.answered:
                 self._open.leave_unconfirmed(task, run)
 
-    def stop_sent(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
-        """Expect the answer to a stop: until then no evidence ends these runs."""
-        return self._open.held(tasks)
+    def sending_stop(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
+        """Track a stop that is sent inside the `with` block: meanwhile no evidence ends these runs."""
+        return self._open.hold(tasks)
 
-    def stopped(self, task: str, now: datetime) -> None:
-        """Record that the server stopped a task, or removed it from its queue."""
+    def record_stop(self, task: str, now: datetime) -> None:
+        """Record the answer that the server stopped a task, or removed it from its queue."""
         self._open.stop(task, now)
 
-    def was_not_running(self, task: str) -> None:
-        """Record that the server said that a task was not running."""
-        self._open.deny(task)
+    def record_not_running(self, task: str) -> None:
+        """Record the answer that a task was not running."""
+        self._open.end_by_answer(task)
 
-    def all_started(self) -> None:
-        """Record that the server accepted to start whatever is due; nothing runs by that alone."""
+    def record_start_all(self) -> None:
+        """Record that the server accepted to start all tasks; no task runs by that alone."""
         self._open.forget_stops()
 
-    def all_stopped(self, now: datetime) -> None:
+    def record_stop_all(self, now: datetime) -> None:
         """Record that the server stopped all tasks and emptied its queue."""
+        # Also those that do not run: their last activities may be listed and are no evidence.
         observable = (known.name for known in BY_ACTIVITY_TYPE.values())
         for task in dict.fromkeys([*self._open.runs, *observable]):
             self._open.stop(task, now)
 
     # --- what the server shows
 
-    def tasks_listed(self, tasks: Iterable[str]) -> None:
-        """Record which tasks the server has: no other one can run."""
+    def record_task_list(self, tasks: Iterable[str]) -> None:
+        """Record the list of tasks: no other task can run."""
         self._open.tasks = frozenset(tasks)
         for task in self._open.runs.keys() - self._open.tasks:
             self._open.end(task, Outcome.END_NOT_SEEN, None)
 
-    def polled(self, activities: Iterable[Activity], now: datetime) -> None:
+    def record_poll(self, activities: Iterable[Activity], now: datetime) -> None:
         """Record the answer to a poll of the activities."""
         self._shown.replace(activities, now)
         self._open.collect_activities()
         self._open.conclude(now, polled=True)
-        self._shown.watch(now)
+        self._shown.record_poll(now)
 
-    def changed(self, change: ActivityChanged, now: datetime) -> bool:
-        """Record a frame of the notification stream.
+    def record_change(self, change: ActivityChanged, now: datetime) -> bool:
+        """Record a change that the notification stream brought.
 
-        Returns whether only a poll can say what it means: a new activity beside a row that was
-        idle when it was last seen may be Butler's or somebody else's, and a list that is too long
-        is not kept.
+        Returns whether only a poll can show what it means. A new activity may be Butler's or
+        somebody else's if the row was idle when it was last seen; and no activity is added to a
+        full list.
         """
         activity = change.activity
         type_ = self._shown.types.get(activity.uuid)
         if type_ is not None and not change.ended:
-            # By far the most frequent frame; it begins and ends nothing.
+            # By far the most frequent change; it begins and ends nothing.
             self._open.update(type_, now)
             return False
         self._open.forget_unanswered(now)
-        # Until now everything was as it is listed.
+        # Up to now all that is listed was going on.
         self._open.update_all(now)
         if change.ended:
             self._shown.remove(activity, now)
@@ -189,31 +192,31 @@ class RunTracker:
             return False
         return activity.uuid in self._shown.of_type(activity.type).unclear
 
-    # --- when the server cannot be asked
+    # --- polls that fail
 
-    def poll_failed(self) -> None:
-        """Record that a poll failed: what begins or ends until the next one is not seen."""
-        self._shown.stop_watching()
+    def record_poll_failure(self) -> None:
+        """Record that a poll failed: until the next good one, no beginning and no end is seen."""
+        self._shown.record_poll_failure()
         for run in self._open.runs.values():
-            run.unseen = True
+            run.polls_failed = True
 
-    def frozen(self, now: datetime) -> None:
-        """Record that the server takes connections and answers nothing.
+    def record_server_busy(self, now: datetime) -> None:
+        """Record that the server accepts connections but answers nothing.
 
-        That is evidence for a task that freezes servers and that we started, confirmed or not.
+        That is evidence for a run of ours, confirmed or not, whose task keeps servers busy.
         """
         for task, run in self._open.runs.items():
-            if rules.freezes(task, run, now):
+            if rules.may_keep_server_busy(task, run, now):
                 run.record_row(now)
                 run.confirmed = True
 
-    def server_gone(self) -> None:
-        """Record that the server stopped or restarted: every run has ended without being seen."""
+    def record_server_gone(self) -> None:
+        """Record that the server stopped or restarted: every run ends, its end not seen."""
         for task in tuple(self._open.runs):
             self._open.end(task, Outcome.END_NOT_SEEN, None)
         self._shown.clear()
 
-    def server_updated(self) -> None:
-        """Record that another version answers: it has restarted, and its row is to be proven."""
-        self.server_gone()
-        self._shown.row = Row.MUTE
+    def record_server_update(self) -> None:
+        """Record another version of the server: it has restarted, and its row is unproven again."""
+        self.record_server_gone()
+        self._shown.row = Row.UNPROVEN
