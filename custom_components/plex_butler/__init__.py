@@ -16,7 +16,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, which exist even if no server is set up."""
+    """Register the actions, also if no server is set up."""
     async_setup_services(hass)
     return True
 
@@ -46,6 +46,6 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
-    """Remove everything that is stored of a server."""
+    """Remove what is stored about a server."""
     async_delete_repairs(hass, entry)
     await async_remove_store(hass, entry.entry_id)

@@ -45,7 +45,7 @@ async def async_setup_entry(
 
 
 class MaintenanceBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
-    """On while Butler is at work, even if Plex does not say with which task."""
+    """On while Butler is at work, also if it is not known with which task."""
 
     @property
     @override
@@ -61,12 +61,12 @@ class MaintenanceBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
 
 
 class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
-    """On while the server answers, or is kept from answering by its own maintenance."""
+    """On while the server answers, or while its own maintenance keeps it from answering."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return True: this entity says whether the server is there."""
+        """Return True, because the state is whether the server answers."""
         return True
 
     @property
@@ -78,11 +78,11 @@ class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool:
-        """Return whether the server can be used."""
+        """Return whether the server answers, or is busy."""
         return self.coordinator.last_update_success
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return whether its maintenance keeps the server from answering."""
+        """Return whether the server is busy: its maintenance keeps it from answering."""
         return {"busy": self.coordinator.last_update_success and self.coordinator.data.server_busy}

@@ -17,7 +17,7 @@ from .commands import Commands
 from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
 
-# No command waits behind another one: each has its own time limit, and the server its own queue.
+# Commands do not wait for each other: each has a time limit, and the server has its own queue.
 PARALLEL_UPDATES = 0
 
 

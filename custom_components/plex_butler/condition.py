@@ -24,20 +24,20 @@ _SCHEMA = vol.Schema(
 
 
 class TaskIsRunningCondition(Condition):
-    """True while one of the tasks, or any task at all, is known or assumed to run.
+    """Met while one of the tasks, or any task, is known or assumed to run.
 
-    While the server does not answer nothing is known, and the condition is not met.
+    It is not met while the server does not answer.
     """
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Initialize with valid options."""
+        """Initialize with validated options."""
         super().__init__(hass, config)
         self._options: dict[str, Any] = config.options or {}
 
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Validate the options; a server or task that they name may not exist yet."""
+        """Validate the options. The server or the task need not exist yet."""
         validated: ConfigType = _SCHEMA(config)
         return validated
 

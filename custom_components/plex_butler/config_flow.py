@@ -1,4 +1,4 @@
-"""Config flow: the ways to add a server and to change the entry of one."""
+"""Config flow: the ways to add a server, and to change its address or token."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override
@@ -56,7 +56,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def __init__(self) -> None:
         """Initialize with a new client identifier; a known server keeps the one of its entry."""
-        # What is going to be the data of the entry.
+        # The data of the entry to be created or updated.
         self._data: dict[str, Any] = {
             CONF_CLIENT_IDENTIFIER: str(uuid4()),
             CONF_TOKEN: "",
@@ -66,7 +66,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         # The machine identifier of the server that the user has chosen: no other gets its token.
         self._chosen: str | None = None
         self._chosen_token = ""
-        # The one that a server on the network claims to have: a sign-in looks for this server.
+        # That of the server that was found on the network: a sign-in looks for this server.
         self._wanted: str | None = None
         self._found: dict[str, gdm.FoundServer] = {}
         self._sign_in: WaitingSignIn | None = None
@@ -99,7 +99,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Offer the ways to a new token."""
+        """Offer the ways to get a new token."""
         self._data = dict(self._get_reauth_entry().data)
         return self.async_show_menu(
             step_id="reauth_confirm",
@@ -214,7 +214,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_found(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Offer the ways to the token of the server that was found."""
+        """Offer the ways to get a token for the server that was found."""
         return self.async_show_menu(
             step_id="found",
             menu_options=["sign_in", "manual"],
@@ -321,7 +321,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         address = await best_address(self.hass, self._data, server, known=known)
         if not address:
             return await self.async_step_not_reached()
-        # With its port: an address without one would be read as one with port 32400.
+        # With its port, because an address without one would be parsed as one with port 32400.
         text = ParsedAddress(address, scheme_given=True).text
         if known:
             return await self._async_use_address(text, verify_ssl=True)
@@ -431,7 +431,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @property
     def _entry(self) -> ConfigEntry | None:
-        """The entry that this flow changes; None if it adds a server."""
+        """Return the entry that this flow changes; None if it adds a server."""
         if self.source == SOURCE_REAUTH:
             return self._get_reauth_entry()
         if self.source == SOURCE_RECONFIGURE:
@@ -440,32 +440,32 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @property
     def _expected(self) -> str | None:
-        """The machine identifier of the only server that may be sent the token; None for any."""
+        """Return the machine identifier of the only server that may get the token; None for any."""
         return entry.unique_id if (entry := self._entry) else self._chosen
 
     @property
     def _added(self) -> set[str | None]:
-        """The machine identifiers of the servers that have another entry than that of this flow."""
+        """Return the machine identifiers of the other servers that have an entry."""
         return {entry.unique_id for entry in self._async_current_entries()} - {self._expected}
 
     @property
     def _known_token(self) -> str:
-        """The token to use if none is entered."""
+        """Return the token to use if none is entered."""
         return self._chosen_token or (entry.data[CONF_TOKEN] if (entry := self._entry) else "")
 
     @property
     def _manual_step(self) -> str:
-        """The step in which everything can be entered; it has other texts for a known server."""
+        """Return the step with the whole form; it has other texts for a server that has an entry."""
         return "change" if self._entry else "manual"
 
     @property
     def _other_ways(self) -> list[str]:
-        """The menu options that are left when one way has failed."""
+        """Return the menu options that are left when one way has failed."""
         return ["sign_in", self._manual_step]
 
     @property
     def _title(self) -> str:
-        """The name of the server, with its host if another entry has the same title."""
+        """Return the name of the server, with its host if another entry has the same title."""
         host = URL(self._data[CONF_URL]).host or ""
         name = (self._server and self._server.friendly_name) or host
         titles = {entry.title for entry in self._async_current_entries()}

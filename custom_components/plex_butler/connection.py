@@ -19,7 +19,7 @@ def create_session(
 ) -> ClientSession:
     """Create a session that follows no redirect and keeps no cookie.
 
-    With `auto_cleanup` Home Assistant closes it with the config entry that is being set up.
+    With `auto_cleanup` Home Assistant closes it when the config entry being set up is unloaded.
     """
     return async_create_clientsession(
         hass,
@@ -31,7 +31,7 @@ def create_session(
 
 
 def integration_version(hass: HomeAssistant) -> str:
-    """Return the version of this integration, as the manifest has it."""
+    """Return the version of this integration, from its manifest."""
     return str(async_get_loaded_integration(hass, DOMAIN).version)
 
 
@@ -44,7 +44,7 @@ def create_client(
 ) -> PlexClient:
     """Create a client from the data of a config entry.
 
-    A `machine_identifier` of None takes any server: for the flow that adds one.
+    A `machine_identifier` of None accepts any server, as the flow that adds one has to.
     """
     return PlexClient(
         session,

@@ -30,7 +30,7 @@ from .run_events import RunEvents
 from .run_store import RunStore, StoredRuns
 
 SHOW_INTERVAL: Final = 0.25
-"""The shortest time between two changes of what is shown of one task, in seconds."""
+"""How long a further change of the same task waits to be shown, in seconds."""
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
 
@@ -219,7 +219,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_show_soon(self) -> None:
-        """Show what a frame has changed: at once, but each task at most every SHOW_INTERVAL."""
+        """Show what a frame has changed: at once, or after SHOW_INTERVAL if that is too often."""
         snapshot = self._async_collect()
         if self._shown is None or not (changed := snapshot.differences(self._shown)):
             return

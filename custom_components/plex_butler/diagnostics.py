@@ -1,4 +1,4 @@
-"""Diagnostics: what a bug report needs, and nothing private."""
+"""Diagnostics for bug reports, without anything private."""
 
 from dataclasses import asdict
 from typing import Any
@@ -20,7 +20,7 @@ TO_REDACT = {CONF_TOKEN, CONF_CLIENT_IDENTIFIER}
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: PlexButlerConfigEntry
 ) -> dict[str, Any]:
-    """Return types, counts and times; no name of the owner's, no address, no token."""
+    """Return types, counts, times and the list of tasks; no token, no address, no names."""
     url = URL(entry.data[CONF_URL])
     about_entry = {
         "entry": {

@@ -20,13 +20,13 @@ _TASK: Final = "task_"
 
 
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
-    """An entity of one server. It writes its state only if what it shows has changed."""
+    """Base class of the entities of a server. A state is written only if what it shows has changed."""
 
     _attr_has_entity_name = True
     _written: object = None
 
     def __init__(self, coordinator: PlexButlerCoordinator, key: str) -> None:
-        """Initialize; `key` tells the entities of one platform and server apart."""
+        """Initialize. `key` must be unique among the entities of one platform and server."""
         super().__init__(coordinator)
         server = coordinator.data.server
         self._attr_unique_id = f"{server.machine_identifier}_{key}"
@@ -48,7 +48,7 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state, unless nothing has changed that the entity shows."""
+        """Write the state if what the entity shows has changed."""
         available = self.available
         shown = (available, self.shown if available else None)
         if shown != self._written:
@@ -57,7 +57,7 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
 
 
 class PlexButlerServerEntity(PlexButlerEntity):
-    """An entity of the server as a whole."""
+    """Base class of the entities of the server as a whole."""
 
     def __init__(self, coordinator: PlexButlerCoordinator, description: EntityDescription) -> None:
         """Initialize from a description."""
@@ -66,10 +66,10 @@ class PlexButlerServerEntity(PlexButlerEntity):
 
 
 class PlexButlerTaskEntity(PlexButlerEntity):
-    """An entity of one task."""
+    """Base class of the entities of one task."""
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
-        """Initialize; a task that is not in our table has the server's own title."""
+        """Initialize. A task that is not known is named by the server's own title."""
         super().__init__(coordinator, f"{_TASK}{task.name}")
         self.task_name = task.name
         if known := BY_NAME.get(task.name):
@@ -93,7 +93,7 @@ def async_follow_tasks(
     async_add_entities: AddConfigEntryEntitiesCallback,
     create: Callable[[PlexButlerCoordinator, ButlerTask], Entity],
 ) -> None:
-    """Keep one entity for every task that the server lists, as they come and go."""
+    """Add one entity for every task that the server lists, and remove those of other tasks."""
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
     prefix = f"{coordinator.data.server.machine_identifier}_{_TASK}"
@@ -102,7 +102,7 @@ def async_follow_tasks(
     @callback
     def follow() -> None:
         tasks = coordinator.data.tasks
-        # An empty list is no reason to remove everything that a user has named and arranged.
+        # An empty list must not remove every entity that a user has named and arranged.
         if not tasks or tasks.keys() == known:
             return
         for registered in er.async_entries_for_config_entry(registry, entry.entry_id):

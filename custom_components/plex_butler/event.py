@@ -31,23 +31,23 @@ async def async_setup_entry(
 
 
 class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
-    """Receives an event when a task has started or ended, but none for an outage."""
+    """An event when a task has started or ended. An outage causes none."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return True: the last event stays true while the server is away."""
+        """Return True, because the last event remains valid during an outage."""
         return True
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to events."""
+        """Subscribe to events."""
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.run_events.async_listen(self._handle_event))
 
     @callback
     def _handle_event(self, event: ButlerEvent) -> None:
-        """Show an event that is about a task."""
+        """Show an event of a task."""
         if isinstance(event, Maintenance):
             return
         kind = event.outcome if isinstance(event, EndedRun) else STARTED

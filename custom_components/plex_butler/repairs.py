@@ -1,4 +1,4 @@
-"""Repair issues: what only the user can mend."""
+"""Repair issues for errors that only the user can solve."""
 
 from typing import Final
 
@@ -10,12 +10,12 @@ from .const import DOMAIN
 from .plex import HostnameMismatchError, NotOwnerError
 
 REPAIRS: Final = (NotOwnerError.key, HostnameMismatchError.key)
-"""The errors that are reported; their keys are keys of the translations."""
+"""The keys of the errors for which there is an issue, as in the translations."""
 
 
 @callback
 def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
-    """Explain what is wrong, and what to do about it."""
+    """Create the issue for an error."""
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -30,6 +30,6 @@ def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> No
 
 @callback
 def async_delete_repairs(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Delete all issues of a config entry."""
+    """Delete the issues of a config entry."""
     for key in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry.entry_id}")

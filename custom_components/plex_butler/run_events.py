@@ -1,4 +1,4 @@
-"""Who is notified of runs: the event entity, the triggers, and actions that wait for an end."""
+"""The events of runs, for the event entity, the triggers, and actions that wait for an end."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from .runs.models import EndedRun, RunEvent
 
 
 class Maintenance(StrEnum):
-    """What Butler as a whole did."""
+    """The events of Butler as a whole."""
 
     STARTED = "maintenance_started"
     OVER = "maintenance_over"
@@ -23,13 +23,13 @@ class Maintenance(StrEnum):
 type ButlerEvent = RunEvent | Maintenance
 
 SIGNAL_EVENT: SignalType[str, ButlerEvent] = SignalType(f"{DOMAIN}_event")
-"""Sent with the id of a config entry for each event, once the entities show it."""
+"""The signal for each event, with the id of the config entry; entities show its effect already."""
 
 type EndedRuns = asyncio.Queue[EndedRun]
 
 
 class RunEvents:
-    """The events of one server, until the entities show what led to them."""
+    """The events of one server, held until the entities show what has happened."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Initialize without events."""
@@ -42,7 +42,7 @@ class RunEvents:
 
     @callback
     def async_listen(self, listener: Callable[[ButlerEvent], None]) -> CALLBACK_TYPE:
-        """Let an entity show events, before the triggers fire."""
+        """Call a listener with each event, before the triggers fire."""
         self._listeners.append(listener)
 
         @callback
@@ -53,7 +53,7 @@ class RunEvents:
 
     @contextmanager
     def ended_runs(self, task: str) -> Iterator[EndedRuns]:
-        """Collect every run of a task that ends, also those that are no event for others.
+        """Return a queue of the runs of a task that end, also of those for which no event is sent.
 
         The queue raises QueueShutDown once the config entry is unloaded.
         """
@@ -66,7 +66,7 @@ class RunEvents:
 
     @callback
     def async_add(self, events: Iterable[RunEvent]) -> None:
-        """Add what has begun and ended; it is sent with the next `async_send`."""
+        """Add events, to be sent with the next `async_send`."""
         for event in events:
             self._pending.append(event)
             if isinstance(event, EndedRun):
@@ -76,13 +76,13 @@ class RunEvents:
 
     @callback
     def async_discard(self) -> None:
-        """Send nothing of what has happened: the server or we were not there to see it."""
+        """Drop the events that were added, because nobody saw them happen."""
         self._pending.clear()
         self._maintenance = None
 
     @callback
     def async_send(self, *, maintenance: bool) -> None:
-        """Send the events, now that the entities show what led to them."""
+        """Send the events that were added, and one of Butler as a whole if `maintenance` has changed."""
         if not self._pending and maintenance is self._maintenance:
             return
         events: list[ButlerEvent] = [*self._pending]
@@ -100,7 +100,7 @@ class RunEvents:
 
     @callback
     def async_close(self) -> None:
-        """Let nobody wait any longer: the config entry is unloaded."""
+        """End the waiting of actions, because the config entry is unloaded."""
         for ended_runs in self._waiting:
             ended_runs.shutdown(immediate=True)
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""What is stored of one server: the runs that go on, and the last run of each task."""
+"""The storage of runs: those that go on, and the last run of each task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,7 +15,7 @@ from .runs.models import EndedRun, KnownBy, Outcome
 from .runs.tracked_run import TrackedRun
 
 SAVE_DELAY: Final = 10.0
-"""How long a change may wait to be written, in seconds."""
+"""How long to wait before a change is written, in seconds."""
 
 _VERSION: Final = 1
 _NOT_STORED: Final = "activities"
@@ -23,7 +23,7 @@ _NOT_STORED: Final = "activities"
 
 @dataclass(frozen=True, slots=True)
 class StoredRuns:
-    """What is stored. `row_proven` holds for this `version` of the server only."""
+    """The stored data of one server. `row_proven` is valid for this `version` of the server only."""
 
     version: str | None = None
     row_proven: bool = False
@@ -32,7 +32,7 @@ class StoredRuns:
 
 
 class RunStore:
-    """The file of one config entry."""
+    """The storage file of one config entry."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Initialize; nothing is read."""
@@ -41,7 +41,7 @@ class RunStore:
         self._closed = False
 
     async def load(self) -> StoredRuns:
-        """Return what is stored; a file that cannot be read is forgotten."""
+        """Return what is stored; a file that cannot be read counts as empty."""
         stored = await self._store.async_load()
         if not stored:
             return StoredRuns()
@@ -49,16 +49,16 @@ class RunStore:
             # There may be thousands of runs.
             return await self._hass.async_add_executor_job(_read, stored)
         except KeyError, TypeError, ValueError, AttributeError:
-            LOGGER.warning("The stored runs of a server cannot be read and are forgotten")
+            LOGGER.warning("The stored runs of a server cannot be read and are ignored")
         return StoredRuns()
 
     def save_soon(self, runs: StoredRuns) -> None:
-        """Write a change after a while, or when Home Assistant stops."""
+        """Write the runs after SAVE_DELAY, or when Home Assistant stops."""
         if not self._closed:
             self._store.async_delay_save(partial(_write, runs), SAVE_DELAY)
 
     async def close(self, runs: StoredRuns) -> None:
-        """Write everything now; from now on the file belongs to the next set-up of the entry."""
+        """Write the runs now, and nothing later: the next set-up of the entry uses the file then."""
         self._closed = True
         await self._store.async_save(await self._hass.async_add_executor_job(_write, runs))
 
@@ -69,7 +69,7 @@ async def async_remove_store(hass: HomeAssistant, entry_id: str) -> None:
 
 
 def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
-    # Everything that is written is a copy, or never changed.
+    # A thread may write, because the data is copied or never changes.
     return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}", serialize_in_event_loop=False)
 
 
@@ -77,8 +77,8 @@ def _write(runs: StoredRuns) -> dict[str, Any]:
     return {
         "version": runs.version,
         "row_proven": runs.row_proven,
-        "runs": {task: _row(run) for task, run in runs.runs.items()},
-        "last_runs": [_row(ended) for ended in runs.last_runs.values()],
+        "runs": {task: _stored(run) for task, run in runs.runs.items()},
+        "last_runs": [_stored(ended) for ended in runs.last_runs.values()],
     }
 
 
@@ -86,55 +86,55 @@ def _read(stored: Mapping[str, Any]) -> StoredRuns:
     return StoredRuns(
         stored["version"],
         bool(stored["row_proven"]),
-        {task: _tracked_run(row) for task, row in stored["runs"].items()},
-        {row["task"]: _ended_run(row) for row in stored["last_runs"]},
+        {task: _tracked_run(run) for task, run in stored["runs"].items()},
+        {ended["task"]: _ended_run(ended) for ended in stored["last_runs"]},
     )
 
 
-def _row(run: TrackedRun | EndedRun) -> dict[str, Any]:
-    """Turn a run into what JSON can hold."""
-    row: dict[str, Any] = {}
-    for column in fields(run):
-        if column.name == _NOT_STORED:
+def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:
+    """Return a run in a form that JSON can hold."""
+    stored: dict[str, Any] = {}
+    for each in fields(run):
+        if each.name == _NOT_STORED:
             continue
-        value = getattr(run, column.name)
+        value = getattr(run, each.name)
         match value:
             case datetime():
-                row[column.name] = value.isoformat()
+                stored[each.name] = value.isoformat()
             case timedelta():
-                row[column.name] = value.total_seconds()
+                stored[each.name] = value.total_seconds()
             case frozenset():
-                row[column.name] = sorted(value)
+                stored[each.name] = sorted(value)
             case _:
-                row[column.name] = value
-    return row
+                stored[each.name] = value
+    return stored
 
 
-def _tracked_run(row: Mapping[str, Any]) -> TrackedRun:
+def _tracked_run(stored: Mapping[str, Any]) -> TrackedRun:
     return TrackedRun(
         **{
-            **row,
-            "since": _time(row["since"]),
-            "grace_until": _time_or_none(row["grace_until"]),
-            "known_by": KnownBy(row["known_by"]),
-            "foreign": frozenset(row["foreign"]),
-            "activity_seen": _time_or_none(row["activity_seen"]),
-            "row_seen": _time_or_none(row["row_seen"]),
+            **stored,
+            "since": _time(stored["since"]),
+            "grace_until": _time_or_none(stored["grace_until"]),
+            "known_by": KnownBy(stored["known_by"]),
+            "foreign": frozenset(stored["foreign"]),
+            "activity_seen": _time_or_none(stored["activity_seen"]),
+            "row_seen": _time_or_none(stored["row_seen"]),
         }
     )
 
 
-def _ended_run(row: Mapping[str, Any]) -> EndedRun:
-    duration = row["duration"]
+def _ended_run(stored: Mapping[str, Any]) -> EndedRun:
+    duration = stored["duration"]
     return EndedRun(
         **{
-            **row,
-            "started": _time_or_none(row["started"]),
-            "ended": _time_or_none(row["ended"]),
+            **stored,
+            "started": _time_or_none(stored["started"]),
+            "ended": _time_or_none(stored["ended"]),
             "duration": None if duration is None else timedelta(seconds=duration),
-            "outcome": Outcome(row["outcome"]),
-            "known_by": KnownBy(row["known_by"]),
-            "last_known": _time(row["last_known"]),
+            "outcome": Outcome(stored["outcome"]),
+            "known_by": KnownBy(stored["known_by"]),
+            "last_known": _time(stored["last_known"]),
         }
     )
 

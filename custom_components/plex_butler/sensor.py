@@ -1,4 +1,4 @@
-"""Sensors: how many tasks are known to run, and when each of them last ran."""
+"""Sensors: how many tasks are known to run, and when each task last ran."""
 
 from datetime import datetime
 from typing import Any, override
@@ -35,7 +35,7 @@ async def async_setup_entry(
 
 
 class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
-    """The number of tasks that are known to run; 0 during maintenance if Plex does not say which."""
+    """The number of running tasks; 0 during maintenance if it is not known which task runs."""
 
     @property
     @override
@@ -52,7 +52,7 @@ class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return the keys of these tasks; the name where a task is not in our table."""
+        """Return the keys of these tasks, or the name of a task that has none."""
         return {"tasks": [task_key(name) for name in self.coordinator.data.running]}
 
 
@@ -63,7 +63,7 @@ class LastRunSensor(PlexButlerTaskEntity, SensorEntity):
     _attr_entity_category = EntityCategory.DIAGNOSTIC
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
-        """Initialize, disabled: these are many, and few people want them."""
+        """Initialize, disabled by default: there are many of these sensors."""
         super().__init__(coordinator, task)
         self._attr_entity_registry_enabled_default = False
 

@@ -1,4 +1,4 @@
-"""The actions: start and stop tasks, run one and wait for its end, and list them."""
+"""The actions: start and stop tasks, run one and wait for its end, list them all."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -28,7 +28,7 @@ TIMEOUT = "timeout"
 
 
 class Action(StrEnum):
-    """The actions' names."""
+    """The names of the actions."""
 
     GET_TASKS = "get_tasks"
     RUN_TASK = "run_task"
@@ -125,7 +125,10 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
 
 
 def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
-    """Return the coordinator of the server that is named, or of the only one."""
+    """Return the coordinator of the chosen server, or of the only one.
+
+    Raises ServiceValidationError.
+    """
     entry: PlexButlerConfigEntry = service.async_get_config_entry(
         call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
@@ -137,7 +140,7 @@ def _names(task: ButlerTask) -> dict[str, Any]:
 
 
 def _details(run: Run | EndedRun | None) -> dict[str, Any] | None:
-    """Return a run without its task, for a response that is about the task."""
+    """Return a run without its task, for a response about that task."""
     if run is None:
         return None
     return {key: value for key, value in run.as_dict().items() if key not in ("task", "name")}

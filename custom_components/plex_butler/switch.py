@@ -1,4 +1,4 @@
-"""A switch for every task: on while it runs, as far as that is known."""
+"""Switches: one for each task, on while it is known or assumed to run."""
 
 from typing import Any, override
 
@@ -11,7 +11,7 @@ from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerTaskEntity, async_follow_tasks
 from .runs.models import KnownBy, Run
 
-# No command waits behind another one: each has its own time limit, and the server its own queue.
+# Commands do not wait for each other: each has a time limit, and the server has its own queue.
 PARALLEL_UPDATES = 0
 
 
@@ -54,13 +54,13 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
     @property
     @override
     def assumed_state(self) -> bool:
-        """Return whether it is on without anything having been observed; off is never assumed."""
+        """Return whether the task is only assumed to run. A switch that is off is never assumed."""
         return self._run is not None and self._run.known_by is KnownBy.ASSUMED
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return whether the server's own schedule includes the task; None if it does not say."""
+        """Return whether the server's schedule includes the task; None if the server does not say."""
         return {"schedule_enabled": self._schedule_enabled}
 
     @override

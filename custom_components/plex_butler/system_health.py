@@ -1,4 +1,4 @@
-"""System health: one look at all servers."""
+"""System health: the servers at a glance."""
 
 from typing import Any
 

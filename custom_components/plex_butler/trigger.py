@@ -35,22 +35,22 @@ def _schema(options: dict[vol.Marker, Any]) -> vol.Schema:
 
 
 class ButlerTrigger(Trigger):
-    """Fires for some of the events of one server, or of all servers.
+    """Base class of the triggers, each of which fires for some events of one server or of all.
 
-    Events are sent while a config entry is loaded; an automation may be set up earlier.
+    A config entry need not be loaded: its events arrive once it is.
     """
 
     schema: ClassVar[vol.Schema] = _schema(_SERVER)
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Initialize with valid options."""
+        """Initialize with validated options."""
         super().__init__(hass, config)
         self._options = config.options or {}
 
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Validate the options; a server or task that they name may not exist yet."""
+        """Validate the options. The server or the task need not exist yet."""
         validated: ConfigType = cls.schema(config)
         return validated
 
@@ -64,7 +64,7 @@ class ButlerTrigger(Trigger):
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None = None,
     ) -> CALLBACK_TYPE:
-        """Listen until detached."""
+        """Fire until the trigger is detached."""
         wanted = self._options.get(ATTR_CONFIG_ENTRY_ID)
 
         @callback
@@ -94,7 +94,7 @@ class TaskStartedTrigger(ButlerTrigger):
 
 
 class TaskEndedTrigger(ButlerTrigger):
-    """Fires when a run has ended, however that is known."""
+    """Fires when a run has ended, whatever its outcome."""
 
     schema = _schema(_OUTCOMES)
 
@@ -109,7 +109,7 @@ class TaskEndedTrigger(ButlerTrigger):
 
 
 class MaintenanceStartedTrigger(ButlerTrigger):
-    """Fires when Butler starts to work, with whatever task."""
+    """Fires when Butler starts to work, with any task."""
 
     @override
     def fires_for(self, event: ButlerEvent) -> bool:
@@ -117,7 +117,7 @@ class MaintenanceStartedTrigger(ButlerTrigger):
 
 
 class MaintenanceOverTrigger(ButlerTrigger):
-    """Fires when Butler has nothing to do any more."""
+    """Fires when Butler is no longer at work."""
 
     @override
     def fires_for(self, event: ButlerEvent) -> bool:

@@ -1,1 +1,1 @@
-"""The parts of the config flow that need no flow: forms, checks, the sign-in, the takeover."""
+"""Parts of the config flow that do not depend on it: forms, checks, sign-in, takeover."""

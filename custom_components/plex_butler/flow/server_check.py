@@ -43,11 +43,11 @@ async def check_server(
     expected: str | None,
     recognized: Recognized,
 ) -> CheckedServer:
-    """Check address, identity and token; ask again over https if the server drops plain http.
+    """Check address, identity and token; try https if the server drops plain http.
 
-    The token is sent only to a server that has identified itself: as `expected`, a machine
-    identifier, unless that is None. Before it is sent, `recognized` is called with the server's
-    machine identifier, and may raise to end the check.
+    The token is sent only to a server that has identified itself, and only if its machine identifier
+    is the `expected` one, unless that is None. Before the token is sent, `recognized` is called with
+    the machine identifier, and may raise to end the check.
 
     Raises PlexError.
     """
@@ -63,7 +63,7 @@ async def check_server(
     except CannotConnectError, PlexTimeoutError:
         raise dropped from None
     except TlsError as err:
-        # Nobody asked for https: if the server does not have it, the first error is the real one.
+        # The user did not ask for https: without it, the first error is the one to report.
         raise err if err.spoken else dropped from None
 
 
@@ -72,8 +72,8 @@ async def best_address(
 ) -> URL | None:
     """Return the best address at which a server identifies itself; None if there is none.
 
-    With `known`, `data` is that of the server's entry, whose address is preferred to those that
-    the account has. No token is sent.
+    With `known`, `data` is that of the server's entry, and its address is preferred to those of the
+    account. No token is sent.
     """
     candidates = [(address, True) for address in addresses(server)]
     if known:
@@ -91,7 +91,7 @@ async def best_address(
 
 
 async def find_plex_direct_address(hass: HomeAssistant, data: Mapping[str, Any]) -> URL | None:
-    """Return the address that Plex's own certificate is issued for, if the server presents one."""
+    """Return the address for which the server's certificate from Plex is valid, if it has one."""
     # A new context, because those of Home Assistant are shared. The certificate must be trusted;
     # only its name is known not to match.
     context = await hass.async_add_executor_job(create_client_context)

@@ -1,4 +1,4 @@
-"""A sign-in with Plex that waits in the background, and the servers that it leads to."""
+"""A sign-in with Plex in the background, and the choice among the servers of the account."""
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class WaitingSignIn:
 
     @property
     def finished(self) -> bool:
-        """Whether the user has signed in, or the wait has failed."""
+        """Return whether the user has signed in, or the wait has failed."""
         return self._task.done()
 
     async def servers(self) -> tuple[AccountServer, ...]:
@@ -52,7 +52,7 @@ class WaitingSignIn:
 async def start_sign_in(
     hass: HomeAssistant, client_identifier: str, on_finished: Callable[[], None]
 ) -> WaitingSignIn:
-    """Request the page on which the user signs in, and wait. It has to be closed by the caller.
+    """Request the page on which the user signs in, and start to wait. The caller has to close it.
 
     Raises AccountError.
     """
@@ -97,7 +97,7 @@ class ServerChoice:
 
     @property
     def placeholders(self) -> dict[str, str]:
-        """The names of the servers that cannot be chosen, for the description of a step."""
+        """Return the names of the servers that cannot be chosen, for the description of a step."""
         return {
             "shared": ", ".join(self.shared) or _NONE,
             "known": ", ".join(self.added) or _NONE,

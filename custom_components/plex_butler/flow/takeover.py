@@ -1,4 +1,4 @@
-"""The servers that Home Assistant's own Plex integration is connected to."""
+"""Servers that are set up in Home Assistant's own Plex integration."""
 
 from collections.abc import Container, Mapping
 from typing import Any, Final

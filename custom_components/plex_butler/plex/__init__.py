@@ -1,6 +1,6 @@
 """A client of Plex Media Server for its Butler tasks.
 
-It uses aiohttp and yarl and nothing of Home Assistant. What this file exports is for callers; they
+It needs aiohttp and yarl, but nothing of Home Assistant. This file exports what callers need; they
 import discovery from `gdm` and sign-in from `account`.
 """
 

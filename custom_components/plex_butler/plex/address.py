@@ -19,8 +19,8 @@ LOOKUP_TIMEOUT: Final = 10.0
 _SCHEME: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//")
 _AUTHORITY: Final = re.compile(r"(\[[^]]*\]|[^:]*)(?::(\d*))?")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# Where the server's own paths begin, after those that a proxy may have put before them: people
-# copy the address of the web app, or that of a link in which they found their token.
+# The first segments of the server's own paths. Users copy addresses of the web app, or of a page on
+# which they found their token; a proxy may have put segments of its own before these.
 _OWN_PATHS: Final = frozenset({"web", ":", "activities", "butler", "identity", "library"})
 # How a token may follow a pasted address, depending on which browser or log showed it.
 _SECRETS: Final = re.compile(r"[?#]|%3f|[&;]?X-Plex-Token", re.IGNORECASE)
@@ -37,7 +37,7 @@ class ParsedAddress:
 
     @property
     def text(self) -> str:
-        """The address for a form or for storage; parsing it gives the same address again.
+        """Return the address for a form or for storage; parsing it gives the same address again.
 
         It always contains the port, which `str(url)` leaves out if it is the default of the scheme.
         """
@@ -48,11 +48,11 @@ class ParsedAddress:
 def parse_address(text: str) -> ParsedAddress:
     """Parse user input: a host, `host:port`, or a link to the web app or into the API.
 
-    The default scheme is http and the default port 32400; that of https with a name is 443, because
-    it is likely a reverse proxy's. A path before Plex's own is kept, for such proxies too. User
-    info, query and fragment, which may contain a token, are dropped.
+    The default scheme is http, and the default port 32400. For https with a custom name it is 443,
+    because that is probably a reverse proxy. A path before Plex's own is kept for the same reason.
+    User info, query and fragment, which may contain a token, are dropped.
 
-    Raises ValueError, whose text contains nothing of the input.
+    Raises ValueError with a text that contains nothing of the input.
     """
     try:
         return _parse(text.strip())
@@ -97,7 +97,7 @@ def _parse(text: str) -> ParsedAddress:
     scheme = match[1].lower() if match and match[1] else None
     rest = _SECRETS.split(text[match.end() if match else 0 :], maxsplit=1)[0]
     authority, *segments = rest.split("/")
-    # A password may contain a slash, which would make the rest of it a part of the path.
+    # An "@" in the path is the end of a password with a slash in it.
     if scheme not in (None, "http", "https") or "\\" in rest or "@" in "".join(segments):
         raise ValueError
     host, port = _host_and_port(authority.rpartition("@")[2])
@@ -133,7 +133,7 @@ def _ipv6(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """Check a name or an IPv4 address. A name must not end in a number, as an address does."""
+    """Check a name or an IPv4 address. The last label of a name must not be a number."""
     with suppress(AddressValueError):
         return str(IPv4Address(text))
     host = URL(f"http://{text}").raw_host or ""

@@ -1,8 +1,8 @@
 """How Plex writes its answers, on its servers and on plex.tv.
 
-A media server answers in JSON if asked to; old ones and proxies answer in XML all the same. The
-content decides which of them it is, not the header. Numbers and booleans may come as strings, a
-list of one as a single object, and rows may be broken.
+A media server answers in JSON if asked to, but old ones and proxies may still answer in XML. The
+format is detected from the content, not from the header. Numbers and booleans may be strings, a
+list of one row may be a single object, and rows may be invalid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,27 +13,27 @@ from xml.etree import ElementTree as ET
 from .errors import PlexError
 
 _BOOLEANS: Final = {"1": True, "true": True, "0": False, "false": False}
-# Up to here a float holds every whole number, so that nothing depends on how one is written.
+# A float holds every whole number up to this one, so that 1 and 1.0 and "1" are the same.
 _LARGEST_EXACT: Final = 2**53
 
 
 def decode(body: bytes, error: type[PlexError], *, xml: bool = False) -> Any:
     """Decode a body in JSON, or also in XML if `xml` is True.
 
-    XML becomes the JSON of the same answer: attributes are fields, children are lists of rows.
-    Raises `error` for anything else; it holds nothing of the body.
+    XML is converted to the JSON of the same answer: attributes become fields, children become lists
+    of rows. Raises `error`, with a text that contains nothing of the body, for anything else.
     """
     text = body.decode("utf-8-sig", "replace").strip()
     try:
         return _decode_xml(text) if xml and text.startswith("<") else json.loads(text)
     except ValueError, RecursionError, ET.ParseError:
         pass
-    # Not inside the except block: the JSON error holds the whole body and would be its context.
+    # Not inside the except block: its context would be the JSON error, which holds the whole body.
     raise error("The answer cannot be decoded")
 
 
 def _decode_xml(text: str) -> dict[str, Any]:
-    # Entities can grow without bounds and read files; without a document type there are none.
+    # Without a document type there are no entities, which could fill the memory or read files.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("document types are refused")
     root = ET.fromstring(text)  # noqa: S314 - document types are refused above
@@ -46,16 +46,16 @@ def _decode_xml(text: str) -> dict[str, Any]:
 def rows_of(value: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a list, of a single row without a list, or of nothing.
 
-    A row that is no object is empty.
+    A row that is not an object is yielded as an empty one.
     """
     for row in value if isinstance(value, list) else [value] if value else []:
         yield row if isinstance(row, dict) else {}
 
 
 def text_of(value: Any) -> str | None:
-    """Return a text without surrounding blanks, or None if it is empty or no text.
+    """Return a text without surrounding blanks, or None if it is empty or not a text.
 
-    A whole number is a text too. Lone surrogates, which could not be stored, are replaced.
+    A whole number is accepted as a text. Lone surrogates, which could not be stored, are replaced.
     """
     if type(value) is not str:
         if not isinstance(value, int) or isinstance(value, bool):

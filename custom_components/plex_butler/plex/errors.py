@@ -9,7 +9,7 @@ from typing import ClassVar
 
 
 class PlexError(Exception):
-    """Base class of the errors of this package. `key` identifies the kind, as in translations."""
+    """Base class of the errors of this package. `key` is the key of its translation."""
 
     key: ClassVar[str]
 
@@ -54,7 +54,7 @@ class CommandNotConfirmedError(PlexError):
 
 
 class TlsError(PlexError):
-    """The certificate is not trusted, or the server does not use TLS: then `spoken` is False."""
+    """The certificate is not trusted; or the server does not use TLS, and `spoken` is False."""
 
     key = "tls"
 
@@ -67,8 +67,8 @@ class TlsError(PlexError):
 class HostnameMismatchError(TlsError):
     """The certificate is trusted, but it is for another name than that of the address.
 
-    Plex's own certificates are for `*.<hash>.plex.direct`, so that every https address with an IP
-    address in it causes this error (reported for real servers).
+    Plex's own certificates are for `*.<hash>.plex.direct`, so that an https address with an IP
+    address always causes this error (reported for real servers).
     """
 
     key = "hostname_mismatch"
@@ -101,7 +101,7 @@ class StartingUpError(PlexError):
 
 
 class NotPlexError(PlexError):
-    """Something else than a Plex Media Server answered: a proxy, a router, a login page."""
+    """Something other than a Plex Media Server answered: a proxy, a router, a login page."""
 
     key = "not_plex"
 
@@ -125,6 +125,6 @@ class TaskNotFoundError(PlexError):
 
 
 class InvalidTaskNameError(PlexError, ValueError):
-    """The name cannot be a task's and might lead to another path. Nothing was sent."""
+    """The name is not one of a task and could lead to another path. Nothing was sent."""
 
     key = "invalid_task_name"

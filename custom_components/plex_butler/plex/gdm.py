@@ -1,6 +1,6 @@
-"""Discovery of servers in the local network with Plex's own protocol (GDM).
+"""Discovery of servers on the local network with Plex's own protocol (GDM).
 
-Anything in the network can answer, so that the answers are no more than suggestions.
+Anything on the network can answer, so that the answers must not be trusted.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _MOST_REPLIES: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class FoundServer:
-    """A server that answered from `host`; the other fields are its own description of itself."""
+    """A server that answered from `host`; the other fields are what it says about itself."""
 
     name: str | None
     machine_identifier: str
@@ -58,7 +58,7 @@ async def find_servers(
 
 
 class _Search(asyncio.DatagramProtocol):
-    """Collects replies, up to a number that no network of servers reaches."""
+    """Collects replies, up to a limit that no real network reaches."""
 
     def __init__(self) -> None:
         self.found: dict[str, FoundServer] = {}
@@ -75,12 +75,12 @@ class _Search(asyncio.DatagramProtocol):
 
     @override
     def error_received(self, exc: Exception) -> None:
-        """End the search: it could not be sent."""
+        """End the search, because it could not be sent."""
         self.over.set()
 
 
 def parse_reply(reply: bytes, host: str) -> FoundServer | None:
-    """Parse a reply: a status, then fields, as in HTTP (seen). None if it is not a server's."""
+    """Parse a reply: a status, then fields, as in HTTP (seen). None if it is not from a server."""
     if len(reply) > _LONGEST_REPLY:
         return None
     status, *lines = reply.decode("utf-8", "replace").splitlines() or [""]

@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, and every way in which that can fail."""
+"""One HTTP request and its answer, and the errors for every way in which that can fail."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ BODY_LIMIT: Final = 4 * 1024 * 1024
 """The largest body that is accepted, in bytes."""
 
 _REFUSAL_LIMIT: Final = 64 * 1024
-# In the bodies of a server that starts or migrates its database (seen on 1.43).
+# Parts of the answers of a server that starts or migrates its database (seen on 1.43).
 _STARTING_UP: Final = (b"still starting up", b"Maintenance")
 _LONGEST_RETRY_AFTER: Final = 86400.0
 # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
@@ -50,7 +50,7 @@ _DEVICE: Final = "Home Assistant"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with an expected status. The body is empty if it was not to be read."""
+    """An answer with an expected status. The body is empty if it was not read."""
 
     status: int
     body: bytes
@@ -59,7 +59,7 @@ class Answer:
 def plex_headers(
     client_identifier: str, *, product: str, version: str, token: str | None = None
 ) -> dict[str, str]:
-    """Return the headers of a request to a server or to plex.tv, which name who asks.
+    """Return the headers that identify this client to a server or to plex.tv.
 
     Only the client identifier is required (OpenAPI).
     """
@@ -93,11 +93,11 @@ async def exchange(
 ) -> Answer:
     """Send a request and read its answer.
 
-    The body of the answer to a `command` is not read, and if there is no answer the command may
-    have taken effect all the same.
+    For an answer whose status is not in `statuses`, raises the error that `refusal` returns. Raises
+    another PlexError if there is no answer, or none that can be read.
 
-    Raises what `refusal` returns for an answer whose status is not in `statuses`. Raises other
-    kinds of PlexError if there is no answer or none that can be read.
+    The body of the answer to a `command` is not read. Raises CommandNotConfirmedError if a command
+    was sent but not answered, because it may have taken effect.
     """
     if session.closed:
         raise CannotConnectError("The session is closed")
@@ -137,7 +137,7 @@ async def _read_body(response: ClientResponse, limit: int) -> bytes:
 
 
 async def server_refusal(response: ClientResponse) -> PlexError:
-    """Return what an unexpected answer of a media server means."""
+    """Return the error for an unexpected answer of a media server."""
     command = response.method != "GET"
     if response.status in (400, 503):
         body = await _read_body(response, _REFUSAL_LIMIT)
@@ -159,7 +159,7 @@ def retry_after_of(response: ClientResponse) -> float | None:
 
 
 def _status_failure(status: int, *, command: bool = False) -> PlexError:
-    """Return what an unexpected status means (OpenAPI; 401 and 403 as seen)."""
+    """Return the error for an unexpected status (OpenAPI; 401 and 403 seen)."""
     if status == 401:
         return UnauthorizedError("The server refuses the token: get a new one")
     if status == 403:
@@ -172,7 +172,7 @@ def _status_failure(status: int, *, command: bool = False) -> PlexError:
 
 
 def failure_of(err: Exception, *, command: bool = False) -> PlexError:
-    """Return what an error of aiohttp means."""
+    """Return the error for one of aiohttp."""
     match err:
         case WSServerHandshakeError(status=status):
             return _status_failure(status)
@@ -193,7 +193,7 @@ def failure_of(err: Exception, *, command: bool = False) -> PlexError:
 
 
 def _connection_failure(err: ClientConnectorError | ConnectionTimeoutError) -> PlexError:
-    """Return why there is no connection: nothing was sent."""
+    """Return the error for a failed connection, over which nothing was sent."""
     match err:
         case ConnectionTimeoutError():
             return PlexTimeoutError("The server did not accept the connection in time")
@@ -213,7 +213,7 @@ def _connection_failure(err: ClientConnectorError | ConnectionTimeoutError) -> P
 
 
 def _unconfirmed(failure: PlexError, *, command: bool) -> PlexError:
-    """Return the failure, or CommandNotConfirmedError if it is that of a command that was sent."""
+    """Return the failure, or CommandNotConfirmedError if a command was sent."""
     return (
         CommandNotConfirmedError(f"{failure}: the command may have arrived") if command else failure
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 class ParseMemo[T]:
     """Parses bodies with a function; a body that equals the last one is not parsed again.
 
-    Most polls of a server bring the same bytes as the poll before. The same result is returned
-    again, so that it must be immutable.
+    Most polls of a server return the same bytes as the poll before. Callers share the result, so it
+    must be immutable.
     """
 
     def __init__(self, parse: Callable[[bytes], T]) -> None:
@@ -16,7 +16,7 @@ class ParseMemo[T]:
         self._last: tuple[bytes, T] | None = None
 
     def __call__(self, body: bytes) -> T:
-        """Return the parsed body. Raises what the function raises, and forgets nothing by it."""
+        """Return the parsed body. Raises what the function raises; the last result is kept then."""
         if self._last is None or self._last[0] != body:
             self._last = body, self._parse(body)
         return self._last[1]

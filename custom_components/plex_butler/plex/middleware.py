@@ -1,4 +1,4 @@
-"""The middleware that every session of a `PlexClient` needs."""
+"""The middleware for every session that a client of this package uses."""
 
 from aiohttp import (
     ClientConnectorError,

@@ -1,6 +1,6 @@
-"""Typed forms of what a Plex Media Server sends.
+"""Models of what a Plex Media Server sends.
 
-A field that the server may leave out is None where it did.
+An optional field is None if the server has left it out.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BUTLER_ROW: Final = "butler"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which server answers at an address (`GET /identity`, seen on 1.43)."""
+    """The identity of the server at an address (`GET /identity`, seen on 1.43)."""
 
     machine_identifier: str
     version: str | None
@@ -79,7 +79,7 @@ class PreferencesChanged:
 
 @dataclass(frozen=True, slots=True)
 class ChangesDropped:
-    """A frame had more rows than are read: only a poll shows what the others were about."""
+    """A frame had more changes than are read: only a poll shows what the others were."""
 
 
 type Notification = ActivityChanged | PreferencesChanged | ChangesDropped

@@ -1,9 +1,10 @@
 """The parser of a server's answers and notifications: bytes in, models out.
 
-Rows that cannot be read are left out; they do not affect the others.
+Rows that cannot be read are left out; they do not affect the others. A notification that cannot be
+read is ignored.
 
-Every function for an answer raises NotPlexError, and nothing else, for bytes that are not this
-answer. A notification that cannot be read is ignored.
+Every function for an answer raises NotPlexError, and nothing else, for bytes that are not that
+answer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from .models import (
 )
 
 MOST_ACTIVITIES: Final = 10_000
-"""How many rows of an answer to `GET /activities` are read; a busy server has a few dozen."""
+"""How many rows of an answer to `GET /activities` are read; a server lists a few dozen at most."""
 MOST_CHANGES: Final = 1_000
 """How many rows of one notification are read; a server sends one or a few at a time (seen)."""
 
@@ -96,12 +97,12 @@ def parse_activities(body: bytes) -> tuple[Activity, ...]:
 
 
 def parse_notifications(frame: str) -> tuple[Notification, ...]:
-    """Parse one frame of the notification stream; everything but our notifications is ignored.
+    """Parse one frame of the notification stream; notifications of other types are ignored.
 
     A frame is a NotificationContainer with a list (websocket, seen), or a bare object (event
     source, seen). Of more than MOST_CHANGES rows the rest is replaced by one ChangesDropped.
     """
-    # Most frames of a busy server are about something else: these are not even decoded.
+    # Most frames are of other types, and need not be decoded.
     if _QUOTED_ACTIVITY_ROWS not in frame and _QUOTED_PREFERENCE_ROWS not in frame:
         return ()
     try:
@@ -144,7 +145,7 @@ def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[st
 
 
 def _activity(row: Mapping[str, Any]) -> Activity | None:
-    """Parse one row; None if it does not contain which activity it is, and of which type."""
+    """Parse one row; None without a uuid or a type."""
     if not ((uuid := text_of(row.get("uuid"))) and (type_ := text_of(row.get("type")))):
         return None
     progress = int_of(row.get("progress"))
@@ -152,7 +153,7 @@ def _activity(row: Mapping[str, Any]) -> Activity | None:
 
 
 def _task(name: str, row: Mapping[str, Any]) -> ButlerTask:
-    """Parse one row. A missing title is made of the words of the name, as in DeepMediaAnalysis."""
+    """Parse one row. A missing title is made of the words of the name, such as DeepMediaAnalysis."""
     words = _WORD_STARTS.sub(" ", name.removeprefix("ButlerTask") or name)
     interval = int_of(row.get("interval"))
     if interval is not None and not 0 <= interval <= _LONGEST_INTERVAL:
@@ -181,5 +182,5 @@ def _container(answer: Any) -> Mapping[str, Any]:
 
 
 def _rows(answer: Any, key: str) -> Iterator[Mapping[str, Any]]:
-    """Return the rows of an answer, be they inside its root or the whole answer."""
+    """Return the rows of an answer; they are inside its root, or are the whole answer."""
     return rows_of(answer if isinstance(answer, list) else _container(answer).get(key))

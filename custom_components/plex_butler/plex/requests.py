@@ -1,4 +1,4 @@
-"""Requests to one server, which gets the token only once it has shown that it is the right one."""
+"""Requests to one server, whose identity is verified before the token is sent."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -30,10 +30,10 @@ _STREAM: Final = "/:/websockets/notifications"
 
 
 class ServerRequests:
-    """Sends requests over a session of the caller's, and verifies the server before all others.
+    """Sends requests over a session of the caller's, and verifies the server first.
 
-    The server is verified by `/identity`, requested without the token: first of all, and again
-    after any failure. Concurrent requests share one verification. An empty token is not sent.
+    The server is verified by `/identity`, requested without the token: before the first request, and
+    again after any failure. Concurrent requests share one verification. An empty token is not sent.
 
     Every method raises PlexError. A command that was sent but not answered raises
     CommandNotConfirmedError.
@@ -56,7 +56,7 @@ class ServerRequests:
         self._machine_identifier = machine_identifier
         self._time_limit = time_limit
         self._limits = request_limits(time_limit)
-        # Made once: a poll should cost little more than its request.
+        # Created once to make polls cheap.
         self._headers = plex_headers(client_identifier, product=_PRODUCT, version=version)
         token = token.strip()
         self._token_headers = (
@@ -69,7 +69,7 @@ class ServerRequests:
         self._not_verified: PlexError | None = None
 
     async def identify(self) -> Identity:
-        """Request the identity without the token, and return it whichever server answers.
+        """Request the identity without the token, and return that of whatever server answers.
 
         A 401 or a 403 comes from a proxy: a server gives its identity to everybody (seen on 1.43).
         """
@@ -88,7 +88,7 @@ class ServerRequests:
         return identity
 
     async def verify(self) -> Identity:
-        """Return the identity of the server; it is requested only if it is not known or in doubt.
+        """Return the identity of the server, which is requested unless it is verified already.
 
         Raises OtherServerError for another server than the expected one.
         """
@@ -112,7 +112,7 @@ class ServerRequests:
             return identity
 
     def forget_identity(self) -> None:
-        """Let the server be verified before the next request."""
+        """Forget the identity, so that the server is verified before the next request."""
         self._identity = None
 
     async def send[T](
@@ -147,7 +147,7 @@ class ServerRequests:
             _LOGGER.debug("%s: %s", _STREAM, err)
             raise
         finally:
-            # Another server may have the address by now.
+            # The address may belong to another server by now.
             self.forget_identity()
 
     async def _send[T](

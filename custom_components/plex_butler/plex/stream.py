@@ -19,7 +19,7 @@ from .models import Notification
 from .parse import parse_notifications
 
 HEARTBEAT: Final = 15.0
-"""How often a silent server is sent a ping, in seconds."""
+"""How long a server may send nothing before it is sent a ping, in seconds."""
 
 _FRAMES_AT_ONCE: Final = 10
 _CLOSING: Final = ClientWSTimeout(ws_close=1.0)
@@ -60,5 +60,5 @@ async def _changes(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Noti
             yield changes
         count += 1
         if count % _FRAMES_AT_ONCE == 0:
-            # Frames that are already here are returned without giving way to other tasks.
+            # Frames that have arrived already are returned without a switch to other tasks.
             await asyncio.sleep(0)

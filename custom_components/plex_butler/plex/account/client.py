@@ -25,17 +25,17 @@ PLEX_TV: Final = URL("https://plex.tv")
 
 _LOGGER = logging.getLogger(__name__)
 _SIGN_IN: Final = "https://app.plex.tv/auth"
-# The sign-in page and the account's list of devices show it.
+# Shown on the sign-in page and in the list of devices of the account.
 _PRODUCT: Final = "Plex Butler"
 _PINS: Final = "/api/v2/pins"
 _RESOURCES: Final = "/api/v2/resources"
 _ALL_CONNECTIONS: Final = {"includeHttps": "1", "includeRelay": "1", "includeIPv6": "1"}
-# 404 is inferred; 410, which means gone, would say the same.
+# 404 is inferred; 410 (Gone) would mean the same.
 _EXPIRED: Final = (404, 410)
 
 
 class PlexAccount:
-    """Sends requests to plex.tv, over a session of the caller's.
+    """Sends requests to plex.tv over a session of the caller's.
 
     The session needs the middleware `refuse_redirects` and should keep no cookies; the client does
     not close it. Tokens are sent in a header only, and are not kept.
@@ -118,7 +118,7 @@ class PlexAccount:
         statuses: tuple[int, ...] = (200,),
     ) -> T:
         """Send a request and return what `read` makes of the answer."""
-        # Without the number of a PIN, which is half of what it takes to get its token.
+        # Without the id of a PIN, which is secret.
         shown = path.rstrip("0123456789")
         try:
             answer = await exchange(

@@ -43,6 +43,6 @@ class PlexTvDownError(AccountError):
 
 
 class NotPlexTvError(AccountError):
-    """Something else than plex.tv answered: a proxy, a login page, another certificate."""
+    """Something other than plex.tv answered: a proxy, a login page, an untrusted certificate."""
 
     key = "not_plex_tv"

@@ -1,4 +1,4 @@
-"""Typed forms of what plex.tv sends, and the addresses of a server of the account."""
+"""Models of what plex.tv sends, and the addresses of a server of the account."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -36,8 +36,8 @@ class AccountServer:
     """A server that an account can use (`GET /api/v2/resources`, seen).
 
     `token` gives the account access to this server alone. `owned` is False for a server that
-    somebody else shares. It is True if plex.tv leaves it out: the server itself refuses everybody
-    but its owner. `presence` is whether the server is connected to plex.tv.
+    somebody else shares, and True if plex.tv leaves it out, because the server itself refuses
+    everybody but its owner. `presence` is whether the server is connected to plex.tv.
     """
 
     name: str
@@ -54,8 +54,8 @@ def addresses(server: AccountServer) -> tuple[URL, ...]:
 
     Local ones come before remote ones, and these before relays; among each of them https comes
     before http, and IPv4 before IPv6. Routers with DNS rebinding protection do not resolve
-    `plex.direct` names, so that the IP address of each local one is included for http. There is no
-    http if the server requires https, and none outside the local network, where others could read
+    `plex.direct` names, so the http address with the IP address of each local one is included. Http
+    is left out if the server requires https, and outside the local network, where others could read
     the token.
     """
     candidates: list[tuple[tuple[int, bool, bool], URL]] = []

@@ -1,6 +1,7 @@
-"""The parser of plex.tv's answers: bytes in, models out, as tolerant as that of a server's.
+"""The parser of plex.tv's answers: bytes in, models out.
 
-Every function raises NotPlexTvError, and nothing else, for bytes that are not the answer it parses.
+Every function for an answer raises NotPlexTvError, and nothing else, for bytes that are not that
+answer. Rows that cannot be read are left out.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ def parse_pin(body: bytes) -> Pin:
 
 
 def parse_pin_token(body: bytes) -> str | None:
-    """Parse the answer to `GET /api/v2/pins/{id}`: the account's token, None if none is there yet."""
+    """Parse the answer to `GET /api/v2/pins/{id}`: the account's token, or None if there is none yet."""
     token = text_of(_pin(body).get("authToken"))
     if token is not None and not is_token(token):
         raise NotPlexTvError("The answer holds a token with characters that no token has")

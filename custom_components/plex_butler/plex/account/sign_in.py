@@ -11,9 +11,9 @@ from .errors import PinExpiredError, PlexTvDownError, RateLimitedError
 from .models import AccountServer, Pin
 
 PIN_INTERVAL: Final = 2.0
-"""The time between two requests for the result of a sign-in, in seconds."""
+"""How often the result of a sign-in is requested, in seconds."""
 PIN_LIFE: Final = 900.0
-"""How long the user can sign in if plex.tv sends no time, in seconds."""
+"""How long the user can sign in if plex.tv does not say, in seconds."""
 
 
 class SignIn:
@@ -53,7 +53,7 @@ class SignIn:
         return None
 
     async def servers(self) -> tuple[AccountServer, ...]:
-        """Return the servers of the account, each with its own token, and drop that of the account.
+        """Return the servers of the account, each with a token of its own, and drop the account's token.
 
         Raises AccountError.
         """
