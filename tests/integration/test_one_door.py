@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.plex import REQUEST_TIMEOUT
 from custom_components.plex_butler.run_events import SIGNAL_EVENT, ButlerEvent, Maintenance
 from custom_components.plex_butler.runs.models import EndedRun, Run
 from tests.conftest import House, entry_for
@@ -72,6 +73,7 @@ class Story:
         self._calls: list[asyncio.Task[Any]] = []
         self._events: list[ButlerEvent] = []
         self._maintenance: list[str] = []
+        self._late_for = 0.0
         entity_id = house.entity_id(server, "binary_sensor", "maintenance")
 
         @callback
@@ -107,12 +109,22 @@ class Story:
                 call = self._house.hass.services.async_call(DOMAIN, action, data, blocking=True)
                 self._calls.append(asyncio.ensure_future(call))
             case "time":
+                await self._answer_in_time(detail)
                 await server.advance(detail)
                 self._freezer.tick(timedelta(seconds=detail))
                 async_fire_time_changed(self._house.hass)
         await self._house.sent()
         if step == "time":
             self.states_are_what_is_known()
+
+    async def _answer_in_time(self, seconds: float) -> None:
+        """Answer what is late before its time limit: an outage is not part of this story."""
+        self._late_for += seconds
+        if self._late_for >= REQUEST_TIMEOUT:
+            self._late_for = 0.0
+            late, self._server.faults.late_answers = self._server.faults.late_answers, ""
+            await self._house.settled()
+            self._server.faults.late_answers = late
 
     async def comes_to_its_end(self) -> None:
         """Let everything end: what was asked is answered, and nothing works any more."""
