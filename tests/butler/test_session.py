@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.plex_butler.butler.session import MOST_READS, ButlerSession
 from custom_components.plex_butler.butler.statistics import Statistics
-from custom_components.plex_butler.plex import StartingUpError
+from custom_components.plex_butler.plex import CannotConnectError
 from tests.plex.clients import client_for
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -92,6 +92,19 @@ async def test_an_older_answer_does_not_overwrite_a_younger_one(
     assert session.tracker.listed == {"old", "young"}
 
 
+async def until_asked(server: Puppet) -> None:
+    """Wait until the activities are asked for."""
+    async with asyncio.timeout(5):
+        while not server.waiting:
+            await asyncio.sleep(0.01)
+
+
+async def answer(server: Puppet, *uuids: str) -> None:
+    """Answer to the one who asks, or asks next, for the activities."""
+    await until_asked(server)
+    server.waiting.pop().set_result(list(uuids))
+
+
 async def test_starts_share_the_read_of_the_activities(
     puppet: tuple[Puppet, ButlerSession],
 ) -> None:
@@ -110,16 +123,14 @@ async def test_start_shares_no_read_that_was_sent_before_it(
 ) -> None:
     server, session = puppet
     polling = asyncio.create_task(session.poll())
-    while not server.waiting:
-        await asyncio.sleep(0.01)
+    await until_asked(server)
     starting = asyncio.create_task(session.start("BackupDatabase", before_sending=nothing))
     await asyncio.sleep(0.05)
-    server.waiting.pop().set_result([])
+    await answer(server)
     await polling
-    while not server.waiting:
-        await asyncio.sleep(0.01)
+    await until_asked(server)
     assert server.commands == 0
-    server.waiting.pop().set_result(["listed before the start"])
+    await answer(server, "listed before the start")
     await starting
     assert session.tracker.listed == {"listed before the start"}
 
@@ -128,20 +139,19 @@ async def test_read_that_is_cancelled_is_shared_by_nobody(
     puppet: tuple[Puppet, ButlerSession],
 ) -> None:
     server, session = puppet
+    server.latency = 0
+    await session.poll()
+    server.latency = None
     polls = [asyncio.create_task(session.poll()) for _ in range(3)]
-    while not server.waiting:
-        await asyncio.sleep(0.01)
-    server.waiting.pop().set_result(["first"])
-    while not server.waiting:
-        await asyncio.sleep(0.01)
+    await answer(server, "first")
+    await polls[0]
+    await until_asked(server)
     polls[1].cancel()
     await asyncio.wait([polls[1]])
     server.waiting.clear()
-    while not server.waiting:
-        await asyncio.sleep(0.01)
-    server.waiting.pop().set_result(["third"])
+    await answer(server, "third")
     async with asyncio.timeout(5):
-        await asyncio.gather(polls[0], polls[2])
+        await polls[2]
     assert session.tracker.listed == {"third"}
 
 
@@ -152,7 +162,7 @@ async def test_starts_share_the_failure_of_a_read(puppet: tuple[Puppet, ButlerSe
         *(session.start(f"Task{number}", before_sending=nothing) for number in range(21)),
         return_exceptions=True,
     )
-    assert {type(failure) for failure in failures} == {StartingUpError}
+    assert {type(failure) for failure in failures} == {CannotConnectError}
     assert (server.commands, server.reads) == (0, 2)
 
 
