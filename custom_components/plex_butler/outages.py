@@ -31,7 +31,7 @@ UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)
 BUSY_AT_MOST: Final = timedelta(hours=12)
 """How long a server may be busy: the optimization of a large database takes hours (reported)."""
 GONE_AFTER: Final = 2
-"""After how many polls in a row without a connection or an answer the server counts as gone."""
+"""How many polls in a row have to fail, as in an outage, before the server counts as gone."""
 GONE_AFTER_OTHER_FAILURES: Final = 10
 """The same for polls that failed in any other way, such as by a refused token."""
 
