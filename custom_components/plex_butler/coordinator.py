@@ -150,8 +150,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._async_discard_events()
         self.outages.act_on(err)
         if isinstance(err, UnauthorizedError) and not self.data:
-            raise self.outages.translated(ConfigEntryAuthFailed, err) from err
-        failure = self.outages.translated(UpdateFailed, err)
+            raise self.outages.to_exception(ConfigEntryAuthFailed, err) from err
+        failure = self.outages.to_exception(UpdateFailed, err)
         if isinstance(err, StartingUpError) and err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err

@@ -110,13 +110,13 @@ class Outages:
     def record_failure(self, err: PlexError) -> bool:
         """Record a failed poll; return whether the server counts as gone."""
         self._failed_polls += 1
-        self._failure = self.translated(HomeAssistantError, err)
+        self._failure = self.to_exception(HomeAssistantError, err)
         if not isinstance(err, UnauthorizedError):
             self._unauthorized_since = None
         outage = isinstance(err, _OUTAGES)
         return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
-    def translated[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
+    def to_exception[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
         """Return the exception of Home Assistant for an error, translated by its key."""
         return kind(
             translation_domain=DOMAIN,
