@@ -22,7 +22,7 @@ from .plex import (
 )
 from .repairs import REPAIRS, async_create_repair, async_delete_repairs
 
-UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+FAILURE_INTERVAL: Final = timedelta(seconds=30)
 """How often a server is polled after a failure."""
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
 """The longest Retry-After that is respected."""
@@ -57,7 +57,7 @@ class Outages:
         """Return whether its own maintenance keeps the server from answering."""
         return self._busy_since is not None and self._failure is None
 
-    def require_reachable(self) -> None:
+    def raise_failure(self) -> None:
         """Raise HomeAssistantError if the last poll failed, with its reason."""
         if failure := self._failure:
             raise HomeAssistantError(
@@ -68,7 +68,7 @@ class Outages:
 
     def require_answering(self) -> None:
         """Raise HomeAssistantError if the last poll failed, or the server is busy."""
-        self.require_reachable()
+        self.raise_failure()
         if self.server_busy:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
