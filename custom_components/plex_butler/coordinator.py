@@ -17,7 +17,7 @@ from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
 from .const import LOGGER
-from .outages import LONGEST_RETRY_AFTER, UNREACHABLE_INTERVAL, Outages
+from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
     Notification,
     PlexClient,
@@ -138,7 +138,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     def _async_poll_failed(self, err: PlexError) -> Snapshot:
         """Return the snapshot of a busy server, or raise the exception for the failure."""
         now = dt_util.utcnow()
-        self.update_interval = UNREACHABLE_INTERVAL
+        self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
         if self.data and self.outages.may_be_busy(err):
             self.session.tracker.record_server_busy(now)
@@ -150,8 +150,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._async_discard_events()
         self.outages.act_on(err)
         if isinstance(err, UnauthorizedError) and not self.data:
-            raise self.outages.translated(ConfigEntryAuthFailed, err) from err
-        failure = self.outages.translated(UpdateFailed, err)
+            raise self.outages.to_exception(ConfigEntryAuthFailed, err) from err
+        failure = self.outages.to_exception(UpdateFailed, err)
         if isinstance(err, StartingUpError) and err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err

@@ -216,7 +216,7 @@ class ButlerSession:
         await self._read_activities()
         before_sending()
         sent = _utcnow()
-        with self._command(), self.tracker.sending_start(name, sent) as start:
+        with self._sending_command(), self.tracker.sending_start(name, sent) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
@@ -233,7 +233,7 @@ class ButlerSession:
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task."""
-        with self._command(), self.tracker.sending_stop([name]):
+        with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
                 self.tracker.record_stop(name, _utcnow())
@@ -244,20 +244,20 @@ class ButlerSession:
 
     async def start_all(self) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
-        with self._command():
+        with self._sending_command():
             await self._client.start_all()
             self.tracker.record_start_all()
         self._statistics.count_answer("start_all", "accepted")
 
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
-        with self._command(), self.tracker.sending_stop(self.tasks):
+        with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
             self.tracker.record_stop_all(_utcnow())
         self._statistics.count_answer("stop_all", "accepted")
 
     @contextmanager
-    def _command(self) -> Iterator[None]:
+    def _sending_command(self) -> Iterator[None]:
         """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield

@@ -82,7 +82,7 @@ class OpenRuns:
         run.grace_until = now + rules.GRACE_ALREADY_RUNNING
         self._collect_activities(task, run)
 
-    def leave_unconfirmed(self, task: str, sent: TrackedRun) -> None:
+    def leave_unanswered(self, task: str, sent: TrackedRun) -> None:
         """Record that there was no answer to a start: it counts only if evidence follows."""
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.

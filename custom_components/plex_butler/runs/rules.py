@@ -2,8 +2,8 @@
 
 They are the table "What is known about running" of the README, in its order; each function quotes
 the entries that it implements. "You start a task and Plex accepts" and "Plex answers that the task
-was running already" are GRACE and GRACE_ALREADY_RUNNING below, and `outcome`. Functions keep
-nothing and change nothing.
+was running already" are GRACE and GRACE_ALREADY_RUNNING below, and `outcome`. No function changes
+anything.
 """
 
 from collections.abc import Mapping
@@ -113,7 +113,7 @@ def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
         return Outcome.END_NOT_SEEN
     if run.polls_without < GAP_POLLS:
         return None
-    # Without an activity only a row that turns idle shows the end; this one is explained by others.
+    # If only the row was evidence, it is busy for another task by now, and shows no end of this one.
     return Outcome.FINISHED if run.activity_seen else Outcome.END_NOT_SEEN
 
 

@@ -82,7 +82,7 @@ class RunTracker:
         return frozenset(self._shown.types)
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return what has begun and ended since the last call, in order."""
+        """Return the events since the last call, in order."""
         return self._open.take_events()
 
     # --- restarts of Home Assistant
@@ -121,7 +121,7 @@ class RunTracker:
             yield sent
         finally:
             if not sent.answered:
-                self._open.leave_unconfirmed(task, run)
+                self._open.leave_unanswered(task, run)
 
     def sending_stop(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
         """Track a stop that is sent inside the `with` block: meanwhile no evidence ends these runs."""
