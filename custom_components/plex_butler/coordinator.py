@@ -73,6 +73,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._store = RunStore(hass, entry.entry_id)
         self._stored: tuple[object, ...] = ()
         self._shown: Snapshot | None = None
+        self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
         self._unloaded = False
         entry.async_on_unload(self._async_unload)
@@ -124,14 +125,12 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         Raises UpdateFailed, or ConfigEntryAuthFailed if the token is refused at set-up.
         """
         try:
-            poll = await self.session.poll()
+            poll = await self.session.poll(server_updated=self._async_discard_events)
         except PlexError as err:
             return self._async_poll_failed(err)
         self.outages.record_success(lists_read=poll.lists_read)
         self._stream.resume()
         self.update_interval = self.session.pace
-        if poll.server_updated:
-            self._async_discard_events()
         return self._async_collect()
 
     @callback
@@ -140,10 +139,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         now = dt_util.utcnow()
         self.update_interval = UNREACHABLE_INTERVAL
         self._stream.pause()
-        if self.data and self.outages.may_be_busy(err):
-            self.session.tracker.frozen(now)
-            if self.session.tracker.maintenance and self.outages.record_busy(now):
-                return self._async_collect()
+        busy = self.data and self.outages.may_be_busy(err) and self.session.frozen()
+        if busy and self.outages.record_busy(now):
+            return self._async_collect()
         self.session.poll_failed()
         if self.outages.record_failure(err):
             self.session.tracker.server_gone()
@@ -268,8 +266,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             return
         before, self._shown = self._shown, self.data if self.last_update_success else None
         if self._shown != before or self._shown is None:
-            if before and self._shown and before.server != self._shown.server:
-                self._async_update_device(self._shown.server)
+            if self._shown and self._shown.server != self._device:
+                if self._device:
+                    self._async_update_device(self._shown.server)
+                self._device = self._shown.server
             super().async_update_listeners()
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)

@@ -46,10 +46,9 @@ _ABOUT: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What a poll has read: the lists as well, and whether another version answered."""
+    """What a poll has read besides the activities."""
 
     lists_read: bool
-    server_updated: bool
 
 
 class ButlerSession:
@@ -71,6 +70,7 @@ class ButlerSession:
         self._lists_read: datetime | None = None
         self._commanded: datetime | None = None
         self._commands = 0
+        self._unclear = False
         self._reading = asyncio.Lock()
         self._stream = StreamHealth()
         self._crossing = ChangesDuringPoll()
@@ -81,7 +81,7 @@ class ButlerSession:
     def pace(self) -> timedelta:
         """Return how soon the server is to be polled again."""
         recent = self._commanded is not None and _utcnow() - self._commanded < GRACE
-        if recent or self.tracker.unsettled or self.lists_due:
+        if recent or self.tracker.unsettled or self.lists_due or self._unclear:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if self._stream.is_reliable else IDLE_INTERVAL
 
@@ -111,24 +111,44 @@ class ButlerSession:
 
     # --- polling
 
-    async def poll(self) -> Poll:
-        """Ask for the activities, and for the lists if they are due."""
-        now, version = _utcnow(), self.version
+    async def poll(self, *, server_updated: Callable[[], None]) -> Poll:
+        """Ask for the activities, and for the lists if they are due.
+
+        `server_updated` is called as soon as another version answers, which ends every run.
+        """
+        now = _utcnow()
         interval = LISTS_INTERVAL_STREAM if self._stream.is_reliable else LISTS_INTERVAL
         lists = self._lists_read is None or now - self._lists_read >= interval - _ABOUT
         if lists:
             # Set before the answer: a change that comes meanwhile makes them due once more.
             self._lists_read = now
-            self._server = await self._client.server()
-            self.version = self._server.version
-            if self.version != version:
-                self.tracker.server_updated()
-            tasks = {task.name: task for task in await self._client.tasks()}
-            if tasks != self.tasks:
-                self.tasks = tasks
-            self.tracker.tasks_listed(tasks)
+            try:
+                await self._read_lists(server_updated)
+            except PlexError:
+                self._lists_read = None
+                raise
         await self._read_activities()
-        return Poll(lists, self.version != version)
+        return Poll(lists)
+
+    async def _read_lists(self, server_updated: Callable[[], None]) -> None:
+        self._server = await self._client.server()
+        if self.version != self._server.version:
+            self.version = self._server.version
+            self.tracker.server_updated()
+            server_updated()
+        tasks = {task.name: task for task in await self._client.tasks()}
+        if tasks != self.tasks:
+            self.tasks = tasks
+        self.tracker.tasks_listed(tasks)
+
+    def frozen(self) -> bool:
+        """Record that the server takes connections and answers nothing.
+
+        Returns whether its maintenance may be the reason.
+        """
+        self._stream.poll_failed()
+        self.tracker.frozen(_utcnow())
+        return self.tracker.maintenance
 
     def poll_failed(self) -> None:
         """Record that a poll failed: everything has to be read anew."""
@@ -150,6 +170,7 @@ class ButlerSession:
                 while True:
                     commands, since_open = self._commands, self._stream.is_open
                     self._crossing.begin()
+                    self._unclear = False
                     activities = await self._client.activities()
                     if commands == self._commands:
                         break
@@ -192,6 +213,7 @@ class ButlerSession:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
                     self._lists_read = None
+        self._unclear |= unclear
         return unclear
 
     def stream_closed(self) -> bool:
