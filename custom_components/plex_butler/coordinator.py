@@ -209,8 +209,11 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _async_discard_events(self) -> None:
         """Let those who wait know what has ended, and nobody else."""
-        self.run_events.async_add(self.session.take_events())
+        events = self.session.take_events()
+        self.run_events.async_add(events)
         self.run_events.async_discard()
+        if events and self.data:
+            self.async_store()
 
     @callback
     def _async_show_soon(self) -> None:
