@@ -47,7 +47,7 @@ def known_by(run: TrackedRun | None, listed: ListedOfType, row: Row) -> KnownBy 
 def is_kept(run: TrackedRun, row: Row) -> bool:
     """Return whether activities that users cause as well keep a run alive: only one of ours."""
     row_has_ended_it = row is Row.IDLE and run.row_seen_busy
-    return run.ours and bool(run.activities) and not row_has_ended_it
+    return bool(run.activities) and not row_has_ended_it
 
 
 def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | None:
@@ -111,7 +111,7 @@ def freezes(task: str, run: TrackedRun, now: datetime) -> bool:
     """Return whether a server that answers nothing may be busy with this run."""
     known = BY_NAME.get(task)
     in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
-    return bool(run.ours and in_time and known and known.freezes_server)
+    return bool(in_time and known and known.freezes_server)
 
 
 def _gap(row: Row) -> timedelta:
