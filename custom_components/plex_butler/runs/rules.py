@@ -59,7 +59,7 @@ def is_kept(run: TrackedRun, row: Row) -> bool:
     "A library scan or a metadata refresh".
     """
     row_has_ended_it = row is Row.IDLE and run.row_seen_busy
-    return run.ours and bool(run.activities) and not row_has_ended_it
+    return bool(run.activities) and not row_has_ended_it
 
 
 def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | None:
@@ -140,7 +140,7 @@ def may_keep_server_busy(task: str, run: TrackedRun, now: datetime) -> bool:
     """
     known = BY_NAME.get(task)
     in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
-    return bool(run.ours and in_time and known and known.keeps_server_busy)
+    return bool(in_time and known and known.keeps_server_busy)
 
 
 def _gap(row: Row) -> timedelta:

@@ -174,12 +174,12 @@ class RunTracker:
             # By far the most frequent change; it begins and ends nothing.
             self._open.update(type_, now)
             return False
-        self._open.forget_unanswered(now)
         # Up to now all that is listed was going on.
         self._open.update_all(now)
         if change.ended:
             self._shown.remove(activity, now)
-            self._open.remove_activity(activity.uuid, type_ or activity.type)
+            if type_ is not None:
+                self._open.remove_activity(activity.uuid, type_)
         elif self._shown.add(activity, now):
             self._open.add_activity(activity.uuid, activity.type)
         else:
