@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from . import rules
@@ -86,8 +87,8 @@ class OpenRuns:
         """Record that there was no answer to a start: it counts only if evidence follows."""
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.
-        run = self.runs.setdefault(task, self._our_start(task, sent.since))
-        self._collect_activities(task, run)
+        again = replace(self._our_start(task, sent.since), foreign=sent.foreign)
+        self._collect_activities(task, self.runs.setdefault(task, again))
 
     def withdraw(self, task: str, sent: TrackedRun) -> None:
         """Record that a start was refused or never arrived."""
