@@ -46,7 +46,11 @@ class Commands:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def find(self, wanted: str) -> ButlerTask:
-        """Return the task with this name or key. Raises ServiceValidationError."""
+        """Return the task with this name or, if there is none, this key.
+
+        Of a task whose name is the key of another, only the name is looked at: the other is found by
+        its name. Raises ServiceValidationError.
+        """
         tasks = self._session.tasks
         if task := tasks.get(wanted):
             return task
@@ -55,7 +59,7 @@ class Commands:
                 return task
         raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key="task_not_listed",
+            translation_key="task_not_listed" if wanted.strip() else "no_task_named",
             translation_placeholders={"task": wanted, "server": self._entry.title},
         )
 
@@ -70,7 +74,7 @@ class Commands:
         Returns None if that takes longer than `at_most`; the task goes on then, as it does if the
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
-        with self._run_events.ended_runs(name) as ended_runs:
+        with self._run_events.collect_ended_runs(name) as ended_runs:
             result, sent = await self._start(name)
             joined = result is StartResult.ALREADY_RUNNING
             while joined and not ended_runs.empty():
@@ -153,6 +157,6 @@ class Commands:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
                 self._session.read_task_list_next()
-            raise self._outages.translated(HomeAssistantError, err) from err
+            raise self._outages.to_exception(HomeAssistantError, err) from err
         finally:
             self._after()

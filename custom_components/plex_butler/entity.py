@@ -45,6 +45,12 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         """Return the part of the coordinator's data that the entity shows, for comparison."""
         return None
 
+    @override
+    async def async_update(self) -> None:
+        """Poll the server because a user asks for that: also for the list of tasks."""
+        if self.enabled:
+            await self.coordinator.async_request_full_refresh()
+
     @callback
     @override
     def _handle_coordinator_update(self) -> None:

@@ -155,7 +155,7 @@ def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:
 
 def _restored[R: (TrackedRun, EndedRun)](kind: type[R], row: Any) -> R:
     """Return a run as it was stored. Raises one of `_UNREADABLE`."""
-    values = {
+    values: dict[str, Any] = {
         each.name: _READERS[each.type](row[each.name])
         for each in fields(kind)
         if each.name in row and each.name != _NOT_STORED
@@ -169,7 +169,8 @@ def _exact[T](kind: type[T]) -> Callable[[Any], T]:
     def read(value: Any) -> T:
         if type(value) is not kind:
             raise TypeError
-        return kind(value)
+        read_value: T = value
+        return read_value
 
     return read
 
@@ -197,7 +198,7 @@ def _optional[T](read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else read(value)
 
 
-_READERS: Final[Mapping[Any, Callable[[Any], object]]] = {
+_READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     bool: _exact(bool),
     int: _exact(int),
     str: _exact(str),

@@ -76,7 +76,7 @@ async def test_an_older_answer_does_not_overwrite_a_younger_one(
     puppet: tuple[Puppet, ButlerSession],
 ) -> None:
     server, session = puppet
-    polls = [asyncio.create_task(session.poll()) for _ in range(2)]
+    polls = [asyncio.create_task(session.poll(server_updated=lambda: None)) for _ in range(2)]
     async with asyncio.timeout(5):
         while not server.waiting:
             await asyncio.sleep(0.01)
@@ -122,7 +122,7 @@ async def test_start_shares_no_read_that_was_sent_before_it(
     puppet: tuple[Puppet, ButlerSession],
 ) -> None:
     server, session = puppet
-    polling = asyncio.create_task(session.poll())
+    polling = asyncio.create_task(session.poll(server_updated=nothing))
     await until_asked(server)
     starting = asyncio.create_task(session.start("BackupDatabase", before_sending=nothing))
     await asyncio.sleep(0.05)
@@ -140,9 +140,9 @@ async def test_read_that_is_cancelled_is_shared_by_nobody(
 ) -> None:
     server, session = puppet
     server.latency = 0
-    await session.poll()
+    await session.poll(server_updated=nothing)
     server.latency = None
-    polls = [asyncio.create_task(session.poll()) for _ in range(3)]
+    polls = [asyncio.create_task(session.poll(server_updated=nothing)) for _ in range(3)]
     await answer(server, "first")
     await polls[0]
     await until_asked(server)

@@ -1,7 +1,7 @@
 """A config entry that is unloaded, reloaded, disabled or removed while something is under way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 import logging
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ async def disable(hass: HomeAssistant, entry_id: str) -> None:
     await hass.config_entries.async_set_disabled_by(entry_id, ConfigEntryDisabler.USER)
 
 
-WAYS: Final[dict[str, Callable[[HomeAssistant, str], Awaitable[Any]]]] = {
+WAYS: Final[dict[str, Callable[[HomeAssistant, str], Coroutine[Any, Any, Any]]]] = {
     "unload": lambda hass, entry_id: hass.config_entries.async_unload(entry_id),
     "reload": lambda hass, entry_id: hass.config_entries.async_reload(entry_id),
     "disable": disable,
