@@ -32,7 +32,7 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         self._attr_unique_id = f"{server.machine_identifier}_{key}"
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, server.machine_identifier)},
-            name=server.friendly_name or coordinator.config_entry.title,
+            name=coordinator.device_name(server),
             manufacturer="Plex",
             model="Plex Media Server",
             sw_version=server.version,
