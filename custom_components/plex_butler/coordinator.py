@@ -85,6 +85,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
         self._following: asyncio.Task[None] | None = None
+        # Also if setting it up fails behind the first poll.
+        entry.async_on_unload(self.async_close)
 
     @callback
     def async_start(self) -> None:
@@ -106,7 +108,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._following:
             self._following.cancel()
             await asyncio.wait([self._following])
-        await self._store.close(self._to_store())
+        if self.data:
+            await self._store.close(self._to_store())
 
     # --- the store
 
