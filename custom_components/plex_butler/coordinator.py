@@ -174,11 +174,6 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
 
-    async def async_request_full_refresh(self) -> None:
-        """Poll soon, and read the list of tasks as well."""
-        self.session.read_task_list_next()
-        await self.async_request_refresh()
-
     @callback
     def _async_refresh_soon(self) -> None:
         self.config_entry.async_create_background_task(

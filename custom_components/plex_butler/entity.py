@@ -48,8 +48,8 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
     @override
     async def async_update(self) -> None:
         """Poll the server because a user asks for that: also for the list of tasks."""
-        if self.enabled:
-            await self.coordinator.async_request_full_refresh()
+        self.coordinator.session.read_task_list_next()
+        await super().async_update()
 
     @callback
     @override

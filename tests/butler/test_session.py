@@ -44,9 +44,9 @@ class Puppet:
         return web.json_response({"MediaContainer": {"Activity": rows}})
 
     async def command(self, request: web.Request) -> web.Response:
-        """Answer that it was done, after `latency`."""
+        """Answer that it was done, after a fifth of `latency`."""
         self.commands += 1
-        await asyncio.sleep(self.latency or 0)
+        await asyncio.sleep((self.latency or 0) / 5)
         return web.Response()
 
     async def other(self, request: web.Request) -> web.Response:
@@ -184,7 +184,7 @@ async def test_stops_that_keep_coming_keep_no_start_waiting(
         for task in stopping:
             task.cancel()
         await asyncio.wait(stopping)
-    assert 1 <= server.reads <= MOST_READS
+    assert server.reads == MOST_READS
 
 
 def nothing() -> None:

@@ -14,6 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.operations import Operations
 from tests.conftest import House
 from tests.integration.shown import polls
 from tests.simulator import SimulatedPlex
@@ -231,3 +232,12 @@ async def test_cancelled_command_may_have_arrived_so_that_polls_quicken(
     server.requests.clear()
     await house.passes(20)
     assert polls(server) >= 3
+
+
+async def test_time_limit_of_an_operation_is_not_the_end_of_the_entry(hass: HomeAssistant) -> None:
+    operations = Operations()
+    with pytest.raises(TimeoutError):
+        async with operations.under_way(), asyncio.timeout(0):
+            await asyncio.sleep(1)
+    async with operations.under_way():
+        assert not operations.closed

@@ -96,7 +96,7 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("task", ["", ".", "..", "backupdatabase", "BrewCoffee", "../butler"])
+@pytest.mark.parametrize("task", [".", "..", "backupdatabase", "BrewCoffee", "../butler"])
 async def test_task_that_is_not_listed_is_refused_without_a_request(
     house: House, server: SimulatedPlex, task: str
 ) -> None:
