@@ -29,31 +29,28 @@ class Row(Enum):
 class ListedOfType:
     """The listed activities of one type, by their uuids.
 
-    `counted` are those that can be evidence. `denied` are those of which the server has said that
-    they are not Butler's. Of the counted ones, `beside_busy_row` began while the row was busy, and
-    `unclear` beside a row that may have changed since: the next poll decides.
+    `counted` are those that can be evidence: all but those of which the server has said that they
+    are not Butler's. Of these, `beside_busy_row` began while the row was busy, and `unclear` beside
+    a row that may have changed since: the next poll decides.
     """
 
     counted: set[str] = field(default_factory=set)
-    denied: set[str] = field(default_factory=set)
     beside_busy_row: set[str] = field(default_factory=set)
     unclear: set[str] = field(default_factory=set)
 
     def remove(self, uuid: str) -> None:
         """Remove an activity."""
-        for uuids in (self.counted, self.denied, self.beside_busy_row, self.unclear):
+        for uuids in (self.counted, self.beside_busy_row, self.unclear):
             uuids.discard(uuid)
 
     def keep(self, uuids: set[str]) -> None:
         """Remove all activities but these."""
         self.counted &= uuids
-        self.denied &= uuids
         self.beside_busy_row &= uuids
         self.unclear &= uuids
 
     def deny(self) -> None:
         """Let no activity that is listed now be evidence."""
-        self.denied |= self.counted
         self.counted.clear()
         self.beside_busy_row.clear()
         self.unclear.clear()
