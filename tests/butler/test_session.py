@@ -1,4 +1,4 @@
-"""One server, polled by several at once."""
+"""One server, polled by several at once, and beside its stream."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,6 +10,7 @@ import pytest
 
 from custom_components.plex_butler.butler.session import ButlerSession
 from custom_components.plex_butler.butler.statistics import Statistics
+from custom_components.plex_butler.plex import MOST_ACTIVITIES, Activity, ActivityChanged
 from tests.plex.clients import client_for
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -70,3 +71,17 @@ async def test_an_older_answer_does_not_overwrite_a_younger_one(
     async with asyncio.timeout(5):
         await asyncio.gather(*polls)
     assert session.tracker.listed == {"old", "young"}
+
+
+async def test_changes_between_polls_are_not_kept(puppet: tuple[Puppet, ButlerSession]) -> None:
+    server, session = puppet
+    poll = asyncio.create_task(session.poll())
+    async with asyncio.timeout(5):
+        while not server.waiting:
+            await asyncio.sleep(0.01)
+        server.waiting.pop().set_result([])
+        await poll
+    for number in range(MOST_ACTIVITIES + 1):
+        activity = Activity(f"{number}", "media.download", 5)
+        changes = ActivityChanged(activity, ended=False), ActivityChanged(activity, ended=True)
+        assert not session.stream_changed(changes)
