@@ -1,4 +1,4 @@
-"""One server, polled by several at once."""
+"""One server, polled by several at once, and beside its stream."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,7 +10,12 @@ import pytest
 
 from custom_components.plex_butler.butler.session import MOST_READS, ButlerSession
 from custom_components.plex_butler.butler.statistics import Statistics
-from custom_components.plex_butler.plex import CannotConnectError
+from custom_components.plex_butler.plex import (
+    MOST_ACTIVITIES,
+    Activity,
+    ActivityChanged,
+    CannotConnectError,
+)
 from tests.plex.clients import client_for
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -189,3 +194,17 @@ async def test_stops_that_keep_coming_keep_no_start_waiting(
 
 def nothing() -> None:
     """Prevent no start."""
+
+
+async def test_changes_between_polls_are_not_kept(puppet: tuple[Puppet, ButlerSession]) -> None:
+    server, session = puppet
+    poll = asyncio.create_task(session.poll(server_updated=nothing))
+    async with asyncio.timeout(5):
+        while not server.waiting:
+            await asyncio.sleep(0.01)
+        server.waiting.pop().set_result([])
+        await poll
+    for number in range(MOST_ACTIVITIES + 1):
+        activity = Activity(f"{number}", "media.download", 5)
+        changes = ActivityChanged(activity, ended=False), ActivityChanged(activity, ended=True)
+        assert not session.stream_changed(changes)
