@@ -143,7 +143,10 @@ async def test_server_that_hangs_up_on_http_and_https_alike(
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as deaf:
         address = f"http://127.0.0.1:{deaf.sockets[0].getsockname()[1]}"
         result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
-    assert result["errors"] == {"base": "cannot_connect"}
+    assert result["errors"] == {"base": "http_dropped"}
+    assert result["description_placeholders"]
+    https = address.replace("http:", "https:")
+    assert result["description_placeholders"]["https_address"] == https
     assert suggested(result)[CONF_URL] == address
     result = await submit(hass, result, **typed(server))
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -155,7 +158,7 @@ async def test_dropped_http_on_a_server_without_https_is_no_matter_of_certificat
 ) -> None:
     server.faults.empty_reply = True
     result = await submit(hass, await begin(hass), **typed(server))
-    assert result["errors"] == {"base": "cannot_connect"}
+    assert result["errors"] == {"base": "http_dropped"}
     assert suggested(result)[CONF_URL] == server.url
     server.faults.empty_reply = False
     result = await submit(hass, result, **typed(server))
@@ -170,7 +173,7 @@ async def test_dropped_http_on_a_server_whose_certificate_nobody_vouches_for(
         tls=certificate(trustme.CA(), "127.0.0.1"), secure_connections_required=True
     ) as server:
         result = await submit(hass, await begin(hass), **typed(server))
-        assert result["errors"] == {"base": "tls"}
+        assert result["errors"] == {"base": "https_untrusted"}
         result = await submit(hass, result, **typed(server, **{CONF_VERIFY_SSL: False}))
         result = await submit(hass, result)
         assert result["type"] is FlowResultType.CREATE_ENTRY
