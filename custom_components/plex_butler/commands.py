@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .butler.session import ButlerSession
 from .const import DOMAIN
+from .operations import EntryUnloadedError, Operations
 from .outages import Outages
 from .plex import ButlerTask, PlexError, StartResult, StopResult, TaskNotFoundError
 from .run_events import EndedRuns, RunEvents
@@ -31,6 +32,7 @@ class Commands:
         session: ButlerSession,
         outages: Outages,
         run_events: RunEvents,
+        operations: Operations,
         *,
         after: Callable[[], None],
     ) -> None:
@@ -39,6 +41,7 @@ class Commands:
         self._session = session
         self._outages = outages
         self._run_events = run_events
+        self._operations = operations
         self._after = after
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -93,15 +96,19 @@ class Commands:
 
     async def _start(self, name: str) -> tuple[StartResult, datetime]:
         """Start a task. Of two concurrent starts, the second waits for the answer to the first."""
+        sent = False
 
-        def require_listed_and_answering() -> None:
+        def before_sending() -> None:
+            nonlocal sent
             self._outages.require_answering()
             self.find(name)
+            sent = True
 
         async with self._starting[name]:
             self.find(name)
             return await self._send(
-                partial(self._session.start, name, before_sending=require_listed_and_answering)
+                partial(self._session.start, name, before_sending=before_sending),
+                sent=lambda: sent,
             )
 
     async def _end_of(self, ended_runs: EndedRuns, started: datetime | None) -> EndedRun:
@@ -119,9 +126,27 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send[R](self, command: Callable[[], Awaitable[R]]) -> R:
-        """Send a command, unless the server does not answer."""
-        self._outages.require_answering()
+    async def _send[R](
+        self, command: Callable[[], Awaitable[R]], *, sent: Callable[[], bool] = lambda: True
+    ) -> R:
+        """Send a command, unless the server does not answer or the config entry is unloaded.
+
+        `sent` returns whether the command may have arrived at the server once it has begun.
+        """
+        begun = False
+        try:
+            async with self._operations.under_way():
+                self._outages.require_answering()
+                begun = True
+                return await self._send_now(command)
+        except EntryUnloadedError:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="unloaded_not_confirmed" if begun and sent() else "unloaded",
+                translation_placeholders={"server": self._entry.title},
+            ) from None
+
+    async def _send_now[R](self, command: Callable[[], Awaitable[R]]) -> R:
         try:
             return await command()
         except PlexError as err:

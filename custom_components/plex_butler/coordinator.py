@@ -1,10 +1,10 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
+import asyncio
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.ratelimit import KeyedRateLimit
@@ -17,6 +17,7 @@ from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
 from .const import LOGGER
+from .operations import EntryUnloadedError, Operations
 from .outages import LONGEST_RETRY_AFTER, UNREACHABLE_INTERVAL, Outages
 from .plex import (
     Notification,
@@ -66,30 +67,43 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.session = ButlerSession(client, self.statistics)
         self.outages = Outages(hass, entry, self.statistics)
         self.run_events = RunEvents(hass, entry.entry_id)
+        self._operations = Operations()
         self.commands = Commands(
-            entry, self.session, self.outages, self.run_events, after=self._async_show_command
+            entry,
+            self.session,
+            self.outages,
+            self.run_events,
+            self._operations,
+            after=self._async_show_command,
         )
         self._stream = StreamRunner(client, self)
         self._store = RunStore(hass, entry.entry_id)
         self._stored: tuple[object, ...] = ()
         self._shown: Snapshot | None = None
         self._limit = KeyedRateLimit(hass)
-        self._unloaded = False
-        entry.async_on_unload(self._async_unload)
+        self._following: asyncio.Task[None] | None = None
 
     @callback
     def async_start(self) -> None:
-        """Start to follow the notification stream, until the config entry is unloaded."""
-        self.config_entry.async_create_background_task(
+        """Start to follow the notification stream, until `async_close`."""
+        self._following = self.config_entry.async_create_background_task(
             self.hass, self._stream.run(), f"{self.name} notification stream"
         )
 
-    async def _async_unload(self) -> None:
-        self._unloaded = True
+    async def async_close(self) -> None:
+        """End all that is under way, and store the runs: the config entry is being unloaded.
+
+        Whoever waits for a poll or a command goes on at once. From here on nothing is requested,
+        shown, reported or stored.
+        """
+        await self.async_shutdown()
         self._limit.async_remove()
         self.run_events.async_close()
-        if self.data:
-            await self._store.close(self._to_store())
+        await self._operations.close()
+        if self._following:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+        await self._store.close(self._to_store())
 
     # --- the store
 
@@ -119,14 +133,17 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @override
     async def _async_update_data(self) -> Snapshot:
-        """Poll the server once.
-
-        Raises UpdateFailed, or ConfigEntryAuthFailed if the token is refused at set-up.
-        """
+        """Poll the server once. Raises UpdateFailed."""
         try:
-            poll = await self.session.poll()
+            async with self._operations.under_way():
+                poll = await self.session.poll()
         except PlexError as err:
             return self._async_poll_failed(err)
+        except EntryUnloadedError:
+            # Nothing changes, so that nothing is logged.
+            if self.last_update_success:
+                return self.data
+            raise UpdateFailed from None
         self.outages.record_success(task_list_read=poll.task_list_read)
         self._stream.resume()
         self.update_interval = self.session.pace
@@ -149,8 +166,6 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.session.tracker.record_server_gone()
         self._async_discard_events()
         self.outages.act_on(err)
-        if isinstance(err, UnauthorizedError) and not self.data:
-            raise self.outages.translated(ConfigEntryAuthFailed, err) from err
         failure = self.outages.translated(UpdateFailed, err)
         if isinstance(err, StartingUpError) and err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
@@ -245,7 +260,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _async_show_command(self) -> None:
         """Show what a command has changed, and poll soon for what follows from it."""
-        if self._unloaded:
+        if self._operations.closed:
             return
         # After a failed poll the entities stay unavailable until the next good one.
         if self.last_update_success:
@@ -267,7 +282,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def async_update_listeners(self) -> None:
         """Show what differs from what is shown, then send the events that led to it."""
-        if self._unloaded:
+        if self._operations.closed:
             return
         before, self._shown = self._shown, self.data if self.last_update_success else None
         if self._shown != before or self._shown is None:

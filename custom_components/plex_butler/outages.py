@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .butler.statistics import Statistics
 from .const import DOMAIN
@@ -35,6 +36,9 @@ GONE_AFTER: Final = 2
 GONE_AFTER_OTHER_FAILURES: Final = 10
 """The same for polls that failed in any other way, such as by a refused token."""
 
+_UNAUTHORIZED_SINCE: Final[HassKey[dict[str, datetime]]] = HassKey(f"{DOMAIN}_unauthorized_since")
+"""Since when each config entry's token is refused. It outlives the tries to set the entry up."""
+
 _OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
 
 
@@ -50,7 +54,7 @@ class Outages:
         self._succeeded = False
         self._failure: HomeAssistantError | None = None
         self._busy_since: datetime | None = None
-        self._unauthorized_since: datetime | None = None
+        self._unauthorized_since = hass.data.setdefault(_UNAUTHORIZED_SINCE, {})
 
     @property
     def server_busy(self) -> bool:
@@ -78,14 +82,15 @@ class Outages:
 
     def record_success(self, *, task_list_read: bool) -> None:
         """Record a good poll: earlier failures no longer count."""
-        if self._failed_polls or self._unauthorized_since or not self._succeeded:
+        unauthorized = self._unauthorized_since.pop(self._entry.entry_id, None)
+        if self._failed_polls or unauthorized or not self._succeeded:
             for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
         if task_list_read:
             async_delete_repairs(self._hass, self._entry)
         self._succeeded = True
         self._failed_polls = 0
-        self._failure = self._busy_since = self._unauthorized_since = None
+        self._failure = self._busy_since = None
 
     def may_be_busy(self, err: PlexError) -> bool:
         """Return whether a poll failed as on a busy server."""
@@ -112,7 +117,7 @@ class Outages:
         self._failed_polls += 1
         self._failure = self.translated(HomeAssistantError, err)
         if not isinstance(err, UnauthorizedError):
-            self._unauthorized_since = None
+            self._unauthorized_since.pop(self._entry.entry_id, None)
         outage = isinstance(err, _OUTAGES)
         return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
@@ -138,7 +143,13 @@ class Outages:
         A single 401 proves little: a server that is starting answers it too, and so does one that
         does not know the name by which it was asked. ConfigEntryAuthFailed would end polling.
         """
-        if self._unauthorized_since is None:
-            self._unauthorized_since = now
-        elif now - self._unauthorized_since >= UNAUTHORIZED_FOR_REAUTH:
+        since = self._unauthorized_since.setdefault(self._entry.entry_id, now)
+        if now - since >= UNAUTHORIZED_FOR_REAUTH:
             self._entry.async_start_reauth(self._hass)
+
+
+@callback
+def async_forget_failures(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete the repair issues of a config entry that is no longer set up, and what led to them."""
+    async_delete_repairs(hass, entry)
+    hass.data.get(_UNAUTHORIZED_SINCE, {}).pop(entry.entry_id, None)

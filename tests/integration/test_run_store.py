@@ -1,6 +1,5 @@
 """What is remembered over restarts of Home Assistant, and what is not kept."""
 
-import asyncio
 from datetime import timedelta
 import json
 from typing import Any
@@ -16,8 +15,8 @@ from homeassistant.const import (
     STATE_UNKNOWN,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -253,7 +252,7 @@ async def test_server_that_is_off_at_start_forgets_nothing(
     assert await told(house, "generate_intro_markers", "run") == run
 
 
-async def test_command_that_is_answered_after_the_unloading_overwrites_nothing(
+async def test_command_under_way_at_the_unloading_overwrites_nothing(
     hass: HomeAssistant,
     house: House,
     server: SimulatedPlex,
@@ -264,53 +263,18 @@ async def test_command_that_is_answered_after_the_unloading_overwrites_nothing(
     await house.set_up(entry, server)
     await house.act(DOMAIN, "start_task", task=NAME)
     await house.passes(SAVE_DELAY + 5)
-    server.faults.slow = 1
+    server.faults.late_answers = "POST"
     starting = hass.async_create_task(
         hass.services.async_call(DOMAIN, "start_task", {"task": "backup_database"}, blocking=True)
     )
     await house.sent()
-    freezer.tick(timedelta(seconds=2))
-    await house.sent()
     assert await hass.config_entries.async_unload(entry.entry_id)
-    freezer.tick(timedelta(seconds=2))
-    await starting
+    with pytest.raises(HomeAssistantError) as failed:
+        await starting
+    assert failed.value.translation_key == "unloaded_not_confirmed"
     assert "BackupDatabase" in {task for _, task in server.butler.history}
+    server.faults.late_answers = ""
     freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
     async_fire_time_changed(hass)
     await house.settled()
     assert list(hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"]) == [NAME]
-
-
-async def test_poll_that_is_answered_after_the_unloading_overwrites_nothing(
-    hass: HomeAssistant,
-    house: House,
-    server: SimulatedPlex,
-    entry: MockConfigEntry,
-    hass_storage: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
-) -> None:
-    assert await async_setup_component(hass, "homeassistant", {})
-    await house.set_up(entry, server)
-    await house.passes(20)  # the cooldown of the request to refresh is over
-    maintenance = house.entity_id(server, "binary_sensor", "maintenance")
-    server.faults.silent_websocket = True  # only the poll can tell of the run
-    server.butler.start(NAME)
-    server.requests.clear()
-    server.faults.late_answers = "GET"
-    updating = asyncio.create_task(
-        hass.services.async_call(
-            "homeassistant", "update_entity", {"entity_id": maintenance}, blocking=True
-        )
-    )
-    await house.sent()
-    [poll] = server.requests
-    assert (poll.path, poll.status) == ("/activities", None)
-    assert await hass.config_entries.async_unload(entry.entry_id)
-    server.faults.late_answers = ""
-    await updating
-    [poll] = server.requests
-    assert poll.status == 200
-    freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
-    async_fire_time_changed(hass)
-    await house.settled()
-    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"] == {}

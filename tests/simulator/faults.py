@@ -50,6 +50,8 @@ class Faults:
     """Commands are carried out and the connection is closed without an answer."""
     late_answers: str = ""
     """Requests of this method are carried out, and answered once this is cleared."""
+    late_websocket: bool = False
+    """The upgrade to a websocket is answered once this is cleared."""
     drop_reused: bool = False
     """The second request on a connection finds it closed."""
     cut_body: bool = False

@@ -198,6 +198,8 @@ class SimulatedPlex:
         faults = self.faults
         while self.silent:
             await asyncio.sleep(0.01)
+        while faults.late_websocket and "Upgrade" in request.headers:
+            await asyncio.sleep(0)
         if faults.slow:
             await asyncio.sleep(faults.slow)
         reused = self._front.is_reused(request)

@@ -85,8 +85,7 @@ class PlexClient:
         """Return the Butler tasks and their schedules. Raises NoButlerError."""
 
         def read(answer: Answer) -> tuple[ButlerTask, ...]:
-            if answer.status == 404:
-                raise NoButlerError("The server has no Butler: it is too old")
+            _require_butler(answer)
             return self._parse_tasks(answer.body)
 
         return await self._requests.send("GET", "/butler", read, (200, 404))
@@ -119,12 +118,15 @@ class PlexClient:
         return StopResult.NOT_RUNNING if status == 404 else StopResult.STOPPED
 
     async def start_all(self) -> None:
-        """Start all tasks that are enabled and due, which may be none (OpenAPI)."""
-        await self._requests.send("POST", "/butler", _status)
+        """Start all tasks that are enabled and due, which may be none (OpenAPI).
+
+        Raises NoButlerError.
+        """
+        await self._requests.send("POST", "/butler", _require_butler, (200, 404))
 
     async def stop_all(self) -> None:
-        """Stop all tasks and empty the server's queue (OpenAPI)."""
-        await self._requests.send("DELETE", "/butler", _status)
+        """Stop all tasks and empty the server's queue (OpenAPI). Raises NoButlerError."""
+        await self._requests.send("DELETE", "/butler", _require_butler, (200, 404))
 
     def notifications(
         self,
@@ -135,6 +137,11 @@ class PlexClient:
         the server closes it, and half a minute after the server has become unreachable.
         """
         return self._requests.notifications()
+
+
+def _require_butler(answer: Answer) -> None:
+    if answer.status == 404:
+        raise NoButlerError("The server has no Butler: it is too old")
 
 
 def _status(answer: Answer) -> int:
