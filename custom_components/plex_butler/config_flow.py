@@ -90,6 +90,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._failure = ""
         self._plex_direct = ""
         self._https_address = ""
+        self._saved = False
 
     # Menus: add a server, change it, or replace its token
 
@@ -530,6 +531,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         Raises InTheClearError if the token would be sent in the clear without the user's consent.
         That an entry has an address is consent.
         """
+        self._end_if_saved()
         entry = self._entry
         if not entry:
             await self.async_set_unique_id(machine_identifier, raise_on_progress=False)
@@ -571,9 +573,20 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def _save(self) -> ConfigFlowResult:
         """Create or update the entry."""
+        self._end_if_saved()
+        self._saved = True
         if entry := self._entry:
             return self.async_update_reload_and_abort(entry, data=self._data)
         return self.async_create_entry(title=self._title, data=self._data)
+
+    def _end_if_saved(self) -> None:
+        """Raise UnknownFlow if another window with this dialog has saved the server meanwhile.
+
+        Home Assistant would replace the entry by a second one; and while it makes the first one, it
+        must not be told that the flow is aborted.
+        """
+        if self._saved:
+            raise UnknownFlow
 
     # What the steps need to know
 

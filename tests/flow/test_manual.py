@@ -201,10 +201,10 @@ async def test_reauth_stores_the_new_token_only(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
     entry = entry_for(server, **{CONF_TOKEN: "revoked"})
-    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
-    (flow,) = hass.config_entries.flow.async_progress()
-    assert flow["step_id"] == "reauth_confirm"
-    result = await by_hand(hass, await hass.config_entries.flow.async_configure(flow["flow_id"]))
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    result = await entry.start_reauth_flow(hass)
+    assert result["step_id"] == "reauth_confirm"
+    result = await by_hand(hass, result)
     assert result["description_placeholders"]
     assert result["description_placeholders"]["name"] == server.friendly_name
     result = await submit(hass, result, **{CONF_TOKEN: "still-wrong"})

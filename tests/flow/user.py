@@ -117,5 +117,5 @@ async def created(hass: HomeAssistant, result: ConfigFlowResult, server: Simulat
     assert entry.data[CONF_TOKEN] == server.owner_token
     assert URL(entry.data[CONF_URL]) == URL(server.url)
     await hass.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED, (entry.state, entry.reason)
+    assert entry.state is ConfigEntryState.LOADED
     await hass.config_entries.async_unload(entry.entry_id)
