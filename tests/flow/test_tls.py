@@ -15,6 +15,7 @@ import trustme
 from custom_components.plex_butler.const import DOMAIN
 from tests.certificates import PLEX_NAME, certificate
 from tests.flow.dialogue import begin, by_hand, submit, suggested, typed
+from tests.plex.scripted_server import http, scripted_server
 from tests.simulator import SimulatedPlex
 
 
@@ -179,3 +180,53 @@ async def test_dropped_http_on_a_server_whose_certificate_nobody_vouches_for(
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done()
         await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+@pytest.mark.parametrize("verified", [True, False])
+async def test_redirect_to_https_is_followed_if_the_user_agrees(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA, verified: bool
+) -> None:
+    tls = certificate(trusted if verified else trustme.CA(), "127.0.0.1")
+    async with scripted_server() as proxy, SimulatedPlex(tls=tls) as server:
+        address = f"https://127.0.0.1:{server.port}"
+        proxy.answers["GET /identity"] = [http(301, Location=f"{address}/identity")]
+        result = await submit(
+            hass, await begin(hass), **typed(server, **{CONF_URL: str(proxy.url)})
+        )
+        if not verified:
+            assert result["errors"] == {"base": "https_untrusted"}
+            assert result["description_placeholders"]
+            assert result["description_placeholders"]["https_address"] == address
+            assert not tokens_sent(server)
+            form = {CONF_URL: str(proxy.url), CONF_VERIFY_SSL: False}
+            result = await submit(hass, result, **form)
+        assert result["step_id"] == "https"
+        assert result["description_placeholders"] == {"address": address}
+        result = await submit(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert result["data"][CONF_URL] == address
+        assert all("x-plex-token" not in request.headers for request in proxy.requests)
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+@pytest.mark.parametrize("how", ["tls_port", "redirect"])
+async def test_address_for_https_only_where_https_fails_too(
+    hass: HomeAssistant, server: SimulatedPlex, how: str
+) -> None:
+    async with scripted_server() as proxy:
+        text = b"400 The plain HTTP request was sent to HTTPS port"
+        secure = str(proxy.url.with_scheme("https")).rstrip("/")
+        proxy.answers["GET /identity"] = [
+            http(400, text) if how == "tls_port" else http(308, Location=f"{secure}/identity")
+        ]
+        result = await submit(
+            hass, await begin(hass), **typed(server, **{CONF_URL: str(proxy.url)})
+        )
+        assert result["errors"] == {"base": "https_required"}
+        assert result["description_placeholders"]
+        assert result["description_placeholders"]["https_address"] == secure
+    result = await submit(hass, result, **{CONF_URL: server.url, CONF_VERIFY_SSL: True})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"][CONF_TOKEN] == server.owner_token
+    await hass.async_block_till_done()

@@ -131,13 +131,12 @@ async def _check_address_or_https(
             raise
         key = "http_dropped"
     except HttpsRequiredError as err:
-        secure = (
-            ParsedAddress(err.address, scheme_given=True).text
-            if err.address
-            else _over_https(data[CONF_URL])
-        )
-        if secure == data[CONF_URL]:
-            raise HttpsFailedError(err.key, secure) from None
+        secure = _over_https(data[CONF_URL])
+        if err.address:
+            # The path is that of a proxy, before Plex's own; it stays.
+            path = URL(data[CONF_URL]).raw_path
+            base = err.address.with_path(path, encoded=True)
+            secure = ParsedAddress(base, scheme_given=True).text
         key = err.key
     try:
         return await _check_address(hass, {**data, CONF_URL: secure}, expected, recognized)
