@@ -153,6 +153,6 @@ class Commands:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
                 self._session.read_task_list_next()
-            raise self._outages.translated(HomeAssistantError, err) from err
+            raise self._outages.command_failure(err) from err
         finally:
             self._after()

@@ -15,6 +15,7 @@ from custom_components.plex_butler import plex
 from custom_components.plex_butler.plex import (
     Activity,
     ButlerTask,
+    CannotConnectError,
     Identity,
     InvalidTaskNameError,
     NotPlexError,
