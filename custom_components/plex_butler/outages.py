@@ -26,7 +26,7 @@ from .plex import (
 )
 from .repairs import REPAIRS, async_create_repair, async_delete_repairs
 
-UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+FAILURE_INTERVAL: Final = timedelta(seconds=30)
 """How often a server is polled after a failure."""
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
 """The longest Retry-After that is respected."""
@@ -35,7 +35,7 @@ LASTING_AFTER: Final = timedelta(seconds=60)
 BUSY_AT_MOST: Final = timedelta(hours=12)
 """How long a server may be busy: the optimization of a large database takes hours (reported)."""
 GONE_AFTER: Final = 2
-"""After how many polls in a row without a connection or an answer the server counts as gone."""
+"""How many polls in a row have to fail, as in an outage, before the server counts as gone."""
 GONE_AFTER_OTHER_FAILURES: Final = 10
 """The same for polls that failed in any other way, such as by a refused token."""
 
@@ -86,15 +86,15 @@ class Outages:
         """Return whether its own maintenance keeps the server from answering."""
         return self._busy_since is not None and self._failure is None
 
-    def require_reachable(self) -> None:
+    def raise_failure(self) -> None:
         """Raise HomeAssistantError if the last poll failed, with its reason."""
         if self._failure:
-            raise self.translated(HomeAssistantError, self._failure)
+            raise self.to_exception(HomeAssistantError, self._failure)
 
     def require_answering(self) -> None:
         """Raise HomeAssistantError for a command if the last poll failed, or the server is busy."""
         if self._failure:
-            raise self.command_failure(self._failure)
+            raise self.to_command_exception(self._failure)
         if self.server_busy:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
@@ -143,12 +143,12 @@ class Outages:
         outage = isinstance(err, _OUTAGES) or (isinstance(err, NotPlexError) and err.no_server)
         return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
-    def translated[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
+    def to_exception[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
         """Return the exception of Home Assistant for a failed poll."""
         key = f"{err.key}_poll"
         return self._exception(kind, key if key in _POLL_TEXTS else err.key)
 
-    def command_failure(self, err: PlexError) -> HomeAssistantError:
+    def to_command_exception(self, err: PlexError) -> HomeAssistantError:
         """Return the exception of Home Assistant for a failed command.
 
         Unlike a poll, a command is not sent again.

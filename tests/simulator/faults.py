@@ -75,6 +75,8 @@ class Faults:
     """A proxy accepts the websocket and lets nothing through."""
 
     # The content
+    control_characters: bool = False
+    """Titles, names and descriptions begin with characters that neither JSON nor XML allows."""
     always_xml: bool = False
     """Accept is ignored."""
     strings: bool = False

@@ -326,6 +326,15 @@ async def silent_websocket(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def control_characters(server: SimulatedPlex) -> bool:
+    in_json = await ask(server, "GET", "/butler")
+    in_xml = await ask(server, "GET", "/", accept="")
+    begun = (b'"title":"\x04\n' in in_json.body, b' friendlyName="\x04&#4;&#x1f;' in in_xml.body)
+    assert len(set(begun)) == 1
+    return all(begun)
+
+
+@shows
 async def always_xml(server: SimulatedPlex) -> bool:
     answers = [await ask(server, "GET", path) for path in ("/identity", "/butler", "/activities")]
     return all(answer.body.startswith(b"<?xml") for answer in answers)

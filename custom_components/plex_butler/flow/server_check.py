@@ -131,13 +131,7 @@ async def _check_address_or_https(
             raise
         key = "http_dropped"
     except HttpsRequiredError as err:
-        secure = _over_https(data[CONF_URL])
-        if err.address:
-            # The path is that of a proxy, before Plex's own; it stays.
-            path = URL(data[CONF_URL]).raw_path
-            base = err.address.with_path(path, encoded=True)
-            secure = ParsedAddress(base, scheme_given=True).text
-        key = err.key
+        key, secure = err.key, _redirected(data[CONF_URL], err.address)
     try:
         return await _check_address(hass, {**data, CONF_URL: secure}, expected, recognized)
     except HostnameMismatchError, CertificateExpiredError:
@@ -229,6 +223,15 @@ def _client(
         yield create_client(hass, session, data, machine_identifier=machine_identifier)
     finally:
         session.detach()
+
+
+def _redirected(address: str, target: URL | None) -> str:
+    """Return the https address to which a redirect leads; the same host and port without one."""
+    if target is None:
+        return _over_https(address)
+    # The path of an address is that of a proxy, before Plex's own; it stays.
+    base = target.with_path(URL(address).raw_path, encoded=True)
+    return ParsedAddress(base, scheme_given=True).text
 
 
 def _speaks_tls(err: PlexError) -> bool:

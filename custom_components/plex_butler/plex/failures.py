@@ -92,6 +92,18 @@ def _meaning(status: int, headers: Mapping[str, str]) -> PlexError:
             return NotPlexError(f"Status {status} is not one that a Plex Media Server answers here")
 
 
+def identity_failure(err: PlexError) -> PlexError:
+    """Return the error for an identity that was requested in vain."""
+    match err:
+        case UnauthorizedError() | NotOwnerError() if err.doubtful:
+            return ProxyRefusesError("Something in front of the server requires a login")
+        case ServerError() if err.doubtful:
+            return CannotConnectError("A proxy in front of the server has an error of its own")
+        case NotPlexError():
+            err.no_server = True
+    return err
+
+
 def failure_of(err: Exception, *, command: bool = False) -> PlexError:
     """Return the error for one of aiohttp."""
     match err:

@@ -12,7 +12,6 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from .errors import (
-    CannotConnectError,
     CommandNotConfirmedError,
     HttpsRequiredError,
     NotOwnerError,
@@ -20,9 +19,9 @@ from .errors import (
     OtherServerError,
     PlexError,
     ProxyRefusesError,
-    ServerError,
     UnauthorizedError,
 )
+from .failures import identity_failure
 from .http import Answer, exchange, plex_headers, request_limits, server_refusal
 from .models import Identity, Notification
 from .parse import parse_identity
@@ -95,7 +94,7 @@ class ServerRequests:
                 headers=self._headers,
             )
         except PlexError as err:
-            raise _without_server(err) from None
+            raise identity_failure(err) from None
         expected = self._machine_identifier in (None, identity.machine_identifier)
         self._identity = identity if expected else None
         return identity
@@ -245,15 +244,3 @@ class ServerRequests:
         if self._token_headers is None:
             raise UnauthorizedError("The token contains characters that no token has")
         return self._token_headers
-
-
-def _without_server(err: PlexError) -> PlexError:
-    """Return the error for an identity that was requested in vain."""
-    match err:
-        case UnauthorizedError() | NotOwnerError() if err.doubtful:
-            return ProxyRefusesError("Something in front of the server requires a login")
-        case ServerError() if err.doubtful:
-            return CannotConnectError("A proxy in front of the server has an error of its own")
-        case NotPlexError():
-            err.no_server = True
-    return err
