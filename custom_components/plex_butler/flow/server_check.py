@@ -131,7 +131,8 @@ async def _check_address_or_https(
             raise
         key = "http_dropped"
     except HttpsRequiredError as err:
-        key, secure = err.key, _redirected(data[CONF_URL], err.address)
+        target = err.address or URL(_over_https(data[CONF_URL]))
+        key, secure = err.key, ParsedAddress(target, scheme_given=True).text
     try:
         return await _check_address(hass, {**data, CONF_URL: secure}, expected, recognized)
     except HostnameMismatchError, CertificateExpiredError:
@@ -223,15 +224,6 @@ def _client(
         yield create_client(hass, session, data, machine_identifier=machine_identifier)
     finally:
         session.detach()
-
-
-def _redirected(address: str, target: URL | None) -> str:
-    """Return the https address to which a redirect leads; the same host and port without one."""
-    if target is None:
-        return _over_https(address)
-    # The path of an address is that of a proxy, before Plex's own; it stays.
-    base = target.with_path(URL(address).raw_path, encoded=True)
-    return ParsedAddress(base, scheme_given=True).text
 
 
 def _speaks_tls(err: PlexError) -> bool:
