@@ -356,12 +356,10 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             finally:
                 if self._sign_in is sign_in:
                     self._end_sign_in()
-            self._chosen, self._failure = None, ""
+            self._chosen = None
             wanted = self._expected or self._wanted
             self._choice = ServerChoice.among(servers, self._added, wanted)
-        elif self._failure:
-            # This and what follows: a second window with this dialog comes later.
-            return await self.async_step_failure()
+        # Without a sign-in, a second window with this dialog comes later.
         choice = self._choice
         if not choice.usable:
             return await self.async_step_no_server()

@@ -20,7 +20,9 @@ from yarl import URL
 
 from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER
 from custom_components.plex_butler.flow.names import as_text, distinct, host_of
+from custom_components.plex_butler.flow.sign_in import start_sign_in
 from custom_components.plex_butler.plex.account.client import PlexAccount
+from custom_components.plex_butler.plex.account.errors import PlexTvDownError
 from tests.conftest import CLIENT_IDENTIFIER, House
 from tests.flow.dialogue import begin, by_hand, submit, suggested, typed
 from tests.flow.names import Names
@@ -388,3 +390,40 @@ async def test_two_dialogs_at_once_may_sign_in(
     await created(hass, await user.looks(second), server)
     hass.config_entries.flow.async_abort(first["flow_id"])
     assert not hass.config_entries.flow.async_progress()
+
+
+async def test_second_try_that_fails_leaves_the_first_sign_in_alone(
+    hass: HomeAssistant,
+    user: User,
+    plex_tv: SimulatedPlexTv,
+    server: SimulatedPlex,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plex_tv.add(server)
+    begun: list[bool] = []
+
+    async def second_fails(*args: Any) -> Any:
+        begun.append(True)
+        if len(begun) == 1:
+            return await start_sign_in(*args)
+        await until(lambda: waiting(hass))
+        raise PlexTvDownError("down")
+
+    monkeypatch.setattr("custom_components.plex_butler.config_flow.start_sign_in", second_fails)
+    result = await user.begins()
+    pages = await asyncio.gather(*(user.chooses(result, "sign_in") for _ in range(2)))
+    assert pages[0]["url"] == pages[1]["url"]
+    plex_tv.sign_in(plex_tv.codes[-1])
+    await created(hass, await user.sees_it_go_on(result), server)
+
+
+async def test_odd_token_of_the_plex_integration_is_not_sent(
+    hass: HomeAssistant, user: User, server: SimulatedPlex
+) -> None:
+    config = {"url": server.url, "token": "two words"}
+    other = plex_entry(hass, {"server_id": server.machine_identifier, "server_config": config})
+    result = await user.chooses(await user.begins(), "plex")
+    result = await submit(hass, result, server=other.entry_id)
+    assert result["errors"] == {CONF_TOKEN: "invalid_token"}
+    assert not server.requests
+    await created(hass, await submit(hass, result, **typed(server)), server)

@@ -55,7 +55,7 @@ async def find_servers(
             await _ask(search, transports, group, source)
         if not search.asked:
             await _ask(search, transports, group, None)
-        if search.asked:
+        if search.asked > search.failed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(search.over.wait(), seconds)
     return tuple(search.found.values())
@@ -87,7 +87,7 @@ class _Search(asyncio.DatagramProtocol):
         self.found: dict[str, FoundServer] = {}
         self.over = asyncio.Event()
         self.asked = 0
-        self._failed = 0
+        self.failed = 0
         self._replies: Counter[str] = Counter()
 
     @override
@@ -102,10 +102,8 @@ class _Search(asyncio.DatagramProtocol):
 
     @override
     def error_received(self, exc: Exception) -> None:
-        """End the search once it could be sent on no adapter."""
-        self._failed += 1
-        if self._failed >= self.asked:
-            self.over.set()
+        """Count an adapter on which the question could not be sent."""
+        self.failed += 1
 
 
 def parse_reply(reply: bytes, host: str) -> FoundServer | None:
