@@ -157,6 +157,6 @@ class Commands:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
                 self._session.read_task_list_next()
-            raise self._outages.to_exception(HomeAssistantError, err) from err
+            raise self._outages.to_command_exception(err) from err
         finally:
             self._after()

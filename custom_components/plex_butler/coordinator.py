@@ -26,7 +26,6 @@ from .plex import (
     PlexClient,
     PlexError,
     Server,
-    StartingUpError,
     UnauthorizedError,
 )
 from .run_events import RunEvents
@@ -170,7 +169,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._async_discard_events()
         self.outages.act_on(err)
         failure = self.outages.to_exception(UpdateFailed, err)
-        if isinstance(err, StartingUpError) and err.retry_after:
+        if err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
 

@@ -84,7 +84,7 @@ async def test_server_that_is_off_and_comes_back(
         r.levelno for r in caplog.records if DOMAIN in r.name and r.levelno > logging.DEBUG
     ] == [logging.ERROR]
     assert await refusal(house) == "cannot_connect"
-    assert await refusal(house, "get_tasks") == "cannot_connect"
+    assert await refusal(house, "get_tasks") == "cannot_connect_poll"
     caplog.clear()
     await server.listen()
     await house.passes(60, step=30)
@@ -156,7 +156,7 @@ async def test_starting_server_says_when_to_come_again(
 ) -> None:
     server.faults.maintenance = True
     await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
-    assert entry.error_reason_translation_key == "starting_up"
+    assert entry.error_reason_translation_key == "starting_up_poll"
     server.faults.maintenance = False
     await house.passes(300, step=30)
     assert entry.state is ConfigEntryState.LOADED
@@ -168,7 +168,7 @@ async def test_refused_token_at_start_is_tried_again_and_asked_for_after_a_minut
     entry = entry_for(server, **{CONF_TOKEN: "not-the-token"})
     began = dt_util.utcnow()
     await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
-    assert entry.error_reason_translation_key == "unauthorized"
+    assert entry.error_reason_translation_key == "unauthorized_poll"
     assert reauths(hass, entry) == 0
     while not reauths(hass, entry):
         await house.passes(5)

@@ -205,7 +205,7 @@ class SimulatedPlex:
         reused = self._front.is_reused(request)
         if faults.empty_reply or (faults.drop_reused and reused):
             return Dropped()
-        if answer := something_else(faults) or unavailable(request, faults):
+        if answer := something_else(request, faults) or unavailable(request, faults):
             return answer
         access = self.auth.access(request)
         if title := self.auth.refusal(request, access):

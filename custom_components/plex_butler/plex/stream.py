@@ -14,7 +14,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .http import failure_of
+from .failures import failure_of
 from .models import Notification
 from .parse import parse_notifications
 
