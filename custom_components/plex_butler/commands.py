@@ -46,7 +46,11 @@ class Commands:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def find(self, wanted: str) -> ButlerTask:
-        """Return the task with this name or key. Raises ServiceValidationError."""
+        """Return the task with this name or, if there is none, this key.
+
+        Of a task whose name is the key of another, only the name is looked at: the other is found by
+        its name. Raises ServiceValidationError.
+        """
         tasks = self._session.tasks
         if task := tasks.get(wanted):
             return task
@@ -55,7 +59,7 @@ class Commands:
                 return task
         raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key="task_not_listed",
+            translation_key="task_not_listed" if wanted.strip() else "no_task_named",
             translation_placeholders={"task": wanted, "server": self._entry.title},
         )
 

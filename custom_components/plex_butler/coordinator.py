@@ -4,19 +4,21 @@ import asyncio
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
+from yarl import URL
 
 from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
 from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
-from .const import LOGGER
+from .const import DOMAIN, LOGGER
 from .operations import EntryUnloadedError, Operations
 from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
@@ -82,6 +84,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
         self._following: asyncio.Task[None] | None = None
+        # Also if setting it up fails behind the first poll.
+        entry.async_on_unload(self.async_close)
 
     @callback
     def async_start(self) -> None:
@@ -103,7 +107,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._following:
             self._following.cancel()
             await asyncio.wait([self._following])
-        await self._store.close(self._to_store())
+        if self.data:
+            await self._store.close(self._to_store())
 
     # --- the store
 
@@ -294,6 +299,22 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)
 
+    def device_name(self, server: Server) -> str:
+        """Return the server's name, with its host if the device of another entry has that name."""
+        registry = dr.async_get(self.hass)
+        taken = {
+            device.name
+            for entry in self.hass.config_entries.async_entries(DOMAIN)
+            if entry is not self.config_entry
+            for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
+        }
+        url = URL(self.config_entry.data[CONF_URL])
+        name = server.friendly_name or self.config_entry.title
+        with_host = f"{name} ({url.host})"
+        if name not in taken:
+            return name
+        return with_host if with_host not in taken else f"{name} ({url.host}:{url.port})"
+
     @callback
     def _async_update_device(self, server: Server) -> None:
         """Update the device after the server was renamed or updated."""
@@ -301,6 +322,6 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
             registry.async_update_device(
                 device.id,
-                name=server.friendly_name or self.config_entry.title,
+                name=self.device_name(server),
                 sw_version=server.version,
             )

@@ -32,7 +32,7 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         self._attr_unique_id = f"{server.machine_identifier}_{key}"
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, server.machine_identifier)},
-            name=server.friendly_name or coordinator.config_entry.title,
+            name=coordinator.device_name(server),
             manufacturer="Plex",
             model="Plex Media Server",
             sw_version=server.version,
@@ -44,6 +44,12 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
     def shown(self) -> object:
         """Return the part of the coordinator's data that the entity shows, for comparison."""
         return None
+
+    @override
+    async def async_update(self) -> None:
+        """Poll the server because a user asks for that: also for the list of tasks."""
+        self.coordinator.session.read_task_list_next()
+        await super().async_update()
 
     @callback
     @override

@@ -201,7 +201,8 @@ async def test_reauth_stores_the_new_token_only(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
     entry = entry_for(server, **{CONF_TOKEN: "revoked"})
-    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    await house.passes(120)
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
     result = await by_hand(hass, await hass.config_entries.flow.async_configure(flow["flow_id"]))

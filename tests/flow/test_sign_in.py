@@ -543,8 +543,9 @@ async def test_reauth_by_sign_in_takes_the_token_and_keeps_the_address(
     server: SimulatedPlex,
 ) -> None:
     entry = await house.set_up(
-        entry_for(server, **{CONF_TOKEN: "revoked"}), server, ConfigEntryState.SETUP_ERROR
+        entry_for(server, **{CONF_TOKEN: "revoked"}), server, ConfigEntryState.SETUP_RETRY
     )
+    await house.passes(120)
     plex_tv.add(server, connections=[connection(f"http://localhost:{server.port}")])
     [flow] = hass.config_entries.flow.async_progress()
     result = await hass.config_entries.flow.async_configure(flow["flow_id"])

@@ -1,20 +1,22 @@
 """A config entry that is unloaded, reloaded, disabled or removed while something is under way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.operations import Operations
 from tests.conftest import House
+from tests.integration.shown import polls
 from tests.simulator import SimulatedPlex
 
 STREAM: Final = "/:/websockets/notifications"
@@ -24,7 +26,7 @@ async def disable(hass: HomeAssistant, entry_id: str) -> None:
     await hass.config_entries.async_set_disabled_by(entry_id, ConfigEntryDisabler.USER)
 
 
-WAYS: Final[dict[str, Callable[[HomeAssistant, str], Awaitable[Any]]]] = {
+WAYS: Final[dict[str, Callable[[HomeAssistant, str], Coroutine[Any, Any, Any]]]] = {
     "unload": lambda hass, entry_id: hass.config_entries.async_unload(entry_id),
     "reload": lambda hass, entry_id: hass.config_entries.async_reload(entry_id),
     "disable": disable,
@@ -182,3 +184,60 @@ async def test_unloading_that_fails_leaves_the_entry_as_it_is(
     assert loaded.state is ConfigEntryState.FAILED_UNLOAD
     assert (await loaded.runtime_data.commands.stop("BackupDatabase")).value == "was_not_running"
     await loaded.runtime_data.async_close()
+
+
+async def test_set_up_that_fails_behind_the_first_poll_writes_nothing_after_the_removal(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*args: object) -> None:
+        raise ConfigEntryNotReady
+
+    monkeypatch.setattr(hass.config_entries, "async_forward_entry_setups", fail)
+    server.butler.start("ButlerTaskGenerateIntroMarkers")
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await house.passes(30)
+    assert not [key for key in hass_storage if key.startswith(DOMAIN)]
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "data"),
+    [
+        ("stop_task", "DELETE", {"task": "backup_database"}),
+        ("stop_all", "DELETE", {}),
+        ("start_all", "POST", {}),
+    ],
+)
+async def test_cancelled_command_may_have_arrived_so_that_polls_quicken(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    action: str,
+    method: str,
+    data: dict[str, Any],
+) -> None:
+    await house.passes(60)
+    server.faults.late_answers = method
+    sending = asyncio.create_task(hass.services.async_call(DOMAIN, action, data, blocking=True))
+    await house.sent()
+    sending.cancel()
+    await asyncio.wait([sending])
+    server.faults.late_answers = ""
+    server.requests.clear()
+    await house.passes(20)
+    assert polls(server) >= 3
+
+
+async def test_time_limit_of_an_operation_is_not_the_end_of_the_entry(hass: HomeAssistant) -> None:
+    operations = Operations()
+    with pytest.raises(TimeoutError):
+        async with operations.under_way(), asyncio.timeout(0):
+            await asyncio.sleep(1)
+    async with operations.under_way():
+        assert not operations.closed

@@ -125,12 +125,12 @@ async def test_poll_that_is_answered_after_the_unload_is_no_news(
         )
     )
     await house.sent()
-    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/", None)]
     assert await hass.config_entries.async_unload(loaded.entry_id)
     server.faults.late_answers = ""
     await updating
     await house.settled()
-    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/", None)]
     assert told(calls) == []
 
 

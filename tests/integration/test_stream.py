@@ -339,12 +339,8 @@ async def test_change_that_was_told_during_a_poll_is_not_undone_by_its_answer(
     calls = await automate(hass, *EVERYTHING)
     server.requests.clear()
     server.faults.late_answers = "GET"
-    entity_id = house.entity_id(server, "binary_sensor", "maintenance")
-    polling = asyncio.create_task(
-        hass.services.async_call(
-            "homeassistant", "update_entity", {"entity_id": entity_id}, blocking=True
-        )
-    )
+    [entry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    polling = asyncio.create_task(entry.runtime_data.async_request_refresh())
     await house.sent()
     assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
     if begins:

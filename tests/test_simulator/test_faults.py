@@ -277,6 +277,28 @@ async def late_answers(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def late_websocket(server: SimulatedPlex) -> bool:
+    upgrade = request(
+        server,
+        "GET /:/websockets/notifications",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(upgrade)
+    answering = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+    await asyncio.wait([answering], timeout=0.3)
+    late, before = not answering.done(), server.faults.late_websocket
+    server.faults.late_websocket = False
+    assert b" 101 " in await answering
+    server.faults.late_websocket = before
+    writer.close()
+    return late
+
+
+@shows
 async def drop_reused(server: SimulatedPlex) -> bool:
     def get(*headers: str) -> bytes:
         return request(server, "GET /identity", *headers)
