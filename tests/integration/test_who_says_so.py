@@ -15,6 +15,7 @@ from tests.repository import load
 from tests.simulator import SimulatedPlex
 
 INTROS: Final = "task_ButlerTaskGenerateIntroMarkers"
+TASK_NAME: Final = "ButlerTaskGenerateIntroMarkers"
 TASK: Final = "generate_intro_markers"
 TEXTS: Final[dict[str, Any]] = load("translations/en.json")["exceptions"]
 PROXIES: Final[list[tuple[dict[str, Any], str]]] = [
@@ -90,6 +91,31 @@ async def test_nothing_ends_as_finished_and_nobody_is_asked_for_a_token(
     response = await house.act(DOMAIN, "get_tasks", respond=True)
     run = next(t["last_run"] for t in response["tasks"] if t["task"] == TASK)
     assert run["outcome"] == "end_not_seen"
+
+
+@pytest.mark.parametrize(
+    ("faults", "gone"),
+    [
+        ({"proxy_status": 404}, True),
+        ({"login_page": True}, True),
+        ({"proxy_wants_password": True}, True),
+        ({"own_error": True}, False),
+    ],
+)
+async def test_server_counts_as_gone_if_something_else_answers_twice(
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    faults: dict[str, Any],
+    *,
+    gone: bool,
+) -> None:
+    await house.act(DOMAIN, "start_task", task=TASK)
+    await house.passes(10)
+    set_faults(server, faults)
+    await house.passes(70, step=10)
+    assert (TASK_NAME not in loaded.runtime_data.session.tracker.running) is gone
+    heal(server, faults)
 
 
 @pytest.mark.usefixtures("loaded")

@@ -252,6 +252,26 @@ async def test_what_a_proxy_answers_in_place_of_the_server_does_not_count(
     assert server.asked[3:] == ["GET /identity"]
 
 
+@pytest.mark.parametrize(
+    ("status", "identity", "kind"),
+    [
+        (401, IDENTITY, UnauthorizedError),
+        (403, IDENTITY, NotOwnerError),
+        (401, http(404), ProxyRefusesError),
+        (403, http(404), ProxyRefusesError),
+    ],
+)
+async def test_refusals_of_the_stream(
+    server: ScriptedServer, client: PlexClient, status: int, identity: bytes, kind: type[PlexError]
+) -> None:
+    server.answers["GET /:/websockets/notifications"] = [http(status)]
+    server.answers["GET /identity"] = [IDENTITY, identity]
+
+    with pytest.raises(kind):
+        async with client.notifications():
+            pass
+
+
 @pytest.mark.parametrize("request_", COMMANDS)
 async def test_an_answer_without_a_length_may_have_a_body(
     server: ScriptedServer, client: PlexClient, request_: str

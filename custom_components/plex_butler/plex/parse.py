@@ -154,7 +154,8 @@ def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[st
 
 def _activity(row: Mapping[str, Any]) -> Activity | None:
     """Parse one row; None without a uuid or a type."""
-    if not ((uuid := text_of(row.get("uuid"))) and (type_ := text_of(row.get("type")))):
+    uuid, type_ = (text_of(row.get(key), longest=None) for key in ("uuid", "type"))
+    if not (uuid and type_):
         return None
     if len(uuid) > _LONGEST_KEY or len(type_) > _LONGEST_KEY:
         return None
