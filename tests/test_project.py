@@ -131,7 +131,7 @@ ROOT_FLOORS: Final = (
     {"entity"},
     {"coordinator"},
     {"commands"},
-    {"outages", "run_store", "run_events", "operations"},
+    {"device", "outages", "run_store", "run_events", "operations"},
     {"repairs", "connection"},
     {"const"},
 )

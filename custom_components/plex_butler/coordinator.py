@@ -1,24 +1,24 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
+from functools import cached_property
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
-from yarl import URL
 
 from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
 from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
-from .const import DOMAIN, LOGGER
+from .const import LOGGER
+from .device import async_device_info, async_update_device
 from .operations import EntryUnloadedError, Operations
 from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
@@ -86,6 +86,11 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._following: asyncio.Task[None] | None = None
         # Also if setting it up fails behind the first poll.
         entry.async_on_unload(self.async_close)
+
+    @cached_property
+    def device_info(self) -> DeviceInfo:
+        """Return the device of the entities, as it was at the first good poll."""
+        return async_device_info(self.hass, self.config_entry, self.data.server)
 
     @callback
     def async_start(self) -> None:
@@ -161,7 +166,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
         busy = self.data and self.outages.may_be_busy(err) and self.session.record_server_busy()
-        if busy and self.outages.record_busy(now):
+        if busy and self.outages.record_busy(err, now):
             return self._async_collect()
         self.session.record_poll_failure()
         if self.outages.record_failure(err):
@@ -194,7 +199,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             return  # The next good poll reads everything.
         unclear = self.session.stream_changed(changes)
         self._async_show_soon()
-        if unclear:
+        # A server that was busy may answer again.
+        if unclear or self.outages.server_busy:
             self._async_refresh_soon()
 
     @callback
@@ -293,35 +299,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._shown != before or self._shown is None:
             if self._shown and self._shown.server != self._device:
                 if self._device:
-                    self._async_update_device(self._shown.server)
+                    async_update_device(self.hass, self.config_entry, self._shown.server)
                 self._device = self._shown.server
             super().async_update_listeners()
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)
-
-    def device_name(self, server: Server) -> str:
-        """Return the server's name, with its host if the device of another entry has that name."""
-        registry = dr.async_get(self.hass)
-        taken = {
-            device.name
-            for entry in self.hass.config_entries.async_entries(DOMAIN)
-            if entry is not self.config_entry
-            for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
-        }
-        url = URL(self.config_entry.data[CONF_URL])
-        name = server.friendly_name or self.config_entry.title
-        with_host = f"{name} ({url.host})"
-        if name not in taken:
-            return name
-        return with_host if with_host not in taken else f"{name} ({url.host}:{url.port})"
-
-    @callback
-    def _async_update_device(self, server: Server) -> None:
-        """Update the device after the server was renamed or updated."""
-        registry = dr.async_get(self.hass)
-        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
-            registry.async_update_device(
-                device.id,
-                name=self.device_name(server),
-                sw_version=server.version,
-            )

@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from typing import Final, override
 
-from homeassistant.const import CONF_URL
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask
 from .runs.tasks import BY_NAME
@@ -30,15 +27,7 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         super().__init__(coordinator)
         server = coordinator.data.server
         self._attr_unique_id = f"{server.machine_identifier}_{key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, server.machine_identifier)},
-            name=coordinator.device_name(server),
-            manufacturer="Plex",
-            model="Plex Media Server",
-            sw_version=server.version,
-            entry_type=DeviceEntryType.SERVICE,
-            configuration_url=f"{coordinator.config_entry.data[CONF_URL].rstrip('/')}/web",
-        )
+        self._attr_device_info = coordinator.device_info
 
     @property
     def shown(self) -> object:

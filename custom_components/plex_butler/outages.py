@@ -34,6 +34,8 @@ LASTING_AFTER: Final = timedelta(seconds=60)
 """How long a token has to be refused, or another server to answer, before the user has to act."""
 BUSY_AT_MOST: Final = timedelta(hours=12)
 """How long a server may be busy: the optimization of a large database takes hours (reported)."""
+UNCONNECTED_AT_MOST: Final = 4
+"""How many polls in a row a busy server may accept no connection: its queue may be full (inferred)."""
 GONE_AFTER: Final = 2
 """How many polls in a row have to fail, as in an outage, before the server counts as gone."""
 GONE_AFTER_OTHER_FAILURES: Final = 10
@@ -79,6 +81,7 @@ class Outages:
         self._succeeded = False
         self._failure: PlexError | None = None
         self._busy_since: datetime | None = None
+        self._unconnected_polls = 0
         self._lasting = hass.data.setdefault(_LASTING, {})
 
     @property
@@ -113,19 +116,23 @@ class Outages:
         self._succeeded = True
         self._failed_polls = 0
         self._failure = self._busy_since = None
+        self._unconnected_polls = 0
 
     def may_be_busy(self, err: PlexError) -> bool:
         """Return whether a poll failed as on a busy server."""
         if not isinstance(err, PlexTimeoutError):
             return False
-        # A server that is busy for long may accept no more connections either.
-        return err.connected or self._busy_since is not None
+        if err.connected:
+            return True
+        return self._busy_since is not None and self._unconnected_polls < UNCONNECTED_AT_MOST
 
-    def record_busy(self, now: datetime) -> bool:
+    def record_busy(self, err: PlexError, now: datetime) -> bool:
         """Record that maintenance keeps the server from answering.
 
         Returns False if that has lasted too long to be the reason.
         """
+        connected = isinstance(err, PlexTimeoutError) and err.connected
+        self._unconnected_polls = 0 if connected else self._unconnected_polls + 1
         self._busy_since = self._busy_since or now
         if now - self._busy_since >= BUSY_AT_MOST:
             return False

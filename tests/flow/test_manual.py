@@ -176,6 +176,29 @@ async def test_what_is_no_token_is_said_without_asking_anybody(
     await hass.async_block_till_done()
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{token}",
+        "  {token}\n",
+        '"{token}"',
+        "'{token}'",
+        "X-Plex-Token: {token}",
+        "x-plex-token={token}",
+        "X-Plex-Token%3D{token}",
+        "http://nas:32400/library/metadata/1?checkFiles=1&X-Plex-Token={token}&x=1",
+    ],
+)
+async def test_tokens_as_people_paste_them(
+    hass: HomeAssistant, server: SimulatedPlex, form: str
+) -> None:
+    token = form.format(token=server.owner_token)
+    result = await submit(hass, await begin(hass), **typed(server, **{CONF_TOKEN: token}))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"][CONF_TOKEN] == server.owner_token
+    await hass.async_block_till_done()
+
+
 async def test_server_that_is_off(hass: HomeAssistant, server: SimulatedPlex) -> None:
     await server.stop_listening()
     result = await submit(hass, await begin(hass), **typed(server))

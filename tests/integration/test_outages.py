@@ -32,7 +32,10 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.plex_butler.butler.statistics import Statistics
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.outages import UNCONNECTED_AT_MOST, Outages
+from custom_components.plex_butler.plex import PlexTimeoutError
 from tests.conftest import House, entry_for
 from tests.simulator import SimulatedPlex
 
@@ -605,3 +608,24 @@ async def test_busy_is_believed_for_half_a_day_at_most(
     assert connected(house, server) == STATE_ON
     await house.passes(3600, step=1800)
     assert connected(house, server) == STATE_OFF
+
+
+async def test_busy_server_that_accepts_no_connection_for_long_is_gone(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """It was switched off behind a router, which answers nothing either."""
+    outages = Outages(hass, MockConfigEntry(domain=DOMAIN), Statistics())
+    silent = PlexTimeoutError("No answer", connected=True)
+    unconnected = PlexTimeoutError("No connection")
+    assert not outages.may_be_busy(unconnected)
+    for _ in range(2):
+        assert outages.may_be_busy(silent)
+        assert outages.record_busy(silent, dt_util.utcnow())
+        for _ in range(UNCONNECTED_AT_MOST):
+            freezer.tick(timedelta(seconds=30))
+            assert outages.may_be_busy(unconnected)
+            assert outages.record_busy(unconnected, dt_util.utcnow())
+            assert outages.server_busy
+    assert not outages.may_be_busy(unconnected)
+    outages.record_failure(unconnected)
+    assert not outages.server_busy

@@ -233,6 +233,7 @@ async def test_file_is_written_when_something_began_or_ended_and_not_at_each_pol
     [
         {},
         [],
+        ["a list"],
         {"version": None, "row_proven": True, "runs": [], "last_runs": []},
         {"version": None, "row_proven": True, "runs": {"X": {}}, "last_runs": []},
         {"version": None, "row_proven": True, "runs": {}, "last_runs": [{"task": "X"}]},

@@ -27,8 +27,8 @@ BODY_LIMIT: Final = 4 * 1024 * 1024
 _REFUSAL_LIMIT: Final = 64 * 1024
 # Parts of the answers of a server that starts or migrates its database (seen on 1.43).
 _STARTING_UP: Final = (b"still starting up", b"Maintenance")
-# Parts of the answers to plain http of ports for https: nginx, Go (Traefik, Caddy), Apache (from
-# their sources). Plex itself drops the connection.
+# Parts of the answers that ports for https give to plain http: nginx, Go (Traefik, Caddy) and Apache
+# (inferred). Plex itself drops the connection.
 _HTTPS_PORT: Final = (
     b"plain HTTP request was sent to HTTPS port",
     b"sent an HTTP request to an HTTPS server",
