@@ -9,7 +9,6 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util import dt as dt_util
 
 from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
 from .butler.snapshot import Snapshot
@@ -99,7 +98,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         stored = await self._store.load()
         self.session.version = stored.version
         self.session.last_runs = stored.last_runs
-        self.session.tracker.restore(stored.runs, row_proven=stored.row_proven)
+        self.session.restore_runs(stored.runs, row_proven=stored.row_proven)
 
     @callback
     def async_store(self) -> None:
@@ -111,7 +110,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         return StoredRuns(
             session.version,
             session.tracker.row_proven,
-            session.tracker.to_store(),
+            session.runs_to_store(),
             session.last_runs,
         )
 
@@ -137,12 +136,11 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _async_poll_failed(self, err: PlexError) -> Snapshot:
         """Return the snapshot of a busy server, or raise the exception for the failure."""
-        now = dt_util.utcnow()
         self.update_interval = UNREACHABLE_INTERVAL
         self._stream.pause()
         if self.data and self.outages.may_be_busy(err):
-            self.session.tracker.record_server_busy(now)
-            if self.session.tracker.maintenance and self.outages.record_busy(now):
+            self.session.record_server_busy()
+            if self.session.tracker.maintenance and self.outages.record_busy(self.session.now()):
                 return self._async_collect()
         self.session.record_poll_failure()
         if self.outages.record_failure(err):
