@@ -37,7 +37,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What the form of the config flow is told."""
+    """What is entered in the form of the config flow."""
 
     url: str
     token: str

@@ -67,7 +67,7 @@ class Commands:
         Returns None if that takes longer than `at_most`; the task goes on then, as it does if the
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
-        with self._run_events.ended_runs(name) as ended_runs:
+        with self._run_events.collect_ended_runs(name) as ended_runs:
             result, sent = await self._start(name)
             joined = result is StartResult.ALREADY_RUNNING
             while joined and not ended_runs.empty():
@@ -128,6 +128,6 @@ class Commands:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
                 self._session.read_task_list_next()
-            raise self._outages.translated(HomeAssistantError, err) from err
+            raise self._outages.to_exception(HomeAssistantError, err) from err
         finally:
             self._after()

@@ -16,7 +16,7 @@ from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
 from .const import LOGGER
-from .outages import LONGEST_RETRY_AFTER, UNREACHABLE_INTERVAL, Outages
+from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
     Notification,
     PlexClient,
@@ -72,6 +72,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._store = RunStore(hass, entry.entry_id)
         self._stored: tuple[object, ...] = ()
         self._shown: Snapshot | None = None
+        self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
         self._unloaded = False
         entry.async_on_unload(self._async_unload)
@@ -123,33 +124,30 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         Raises UpdateFailed, or ConfigEntryAuthFailed if the token is refused at set-up.
         """
         try:
-            poll = await self.session.poll()
+            task_list_read = await self.session.poll(server_updated=self._async_discard_events)
         except PlexError as err:
             return self._async_poll_failed(err)
-        self.outages.record_success(task_list_read=poll.task_list_read)
+        self.outages.record_success(task_list_read=task_list_read)
         self._stream.resume()
         self.update_interval = self.session.pace
-        if poll.server_updated:
-            self._async_discard_events()
         return self._async_collect()
 
     @callback
     def _async_poll_failed(self, err: PlexError) -> Snapshot:
         """Return the snapshot of a busy server, or raise the exception for the failure."""
-        self.update_interval = UNREACHABLE_INTERVAL
+        self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
-        if self.data and self.outages.may_be_busy(err):
-            self.session.record_server_busy()
-            if self.session.tracker.maintenance and self.outages.record_busy(self.session.now()):
-                return self._async_collect()
+        busy = self.data and self.outages.may_be_busy(err) and self.session.record_server_busy()
+        if busy and self.outages.record_busy(self.session.now()):
+            return self._async_collect()
         self.session.record_poll_failure()
         if self.outages.record_failure(err):
             self.session.tracker.record_server_gone()
         self._async_discard_events()
         self.outages.act_on(err)
         if isinstance(err, UnauthorizedError) and not self.data:
-            raise self.outages.translated(ConfigEntryAuthFailed, err) from err
-        failure = self.outages.translated(UpdateFailed, err)
+            raise self.outages.to_exception(ConfigEntryAuthFailed, err) from err
+        failure = self.outages.to_exception(UpdateFailed, err)
         if isinstance(err, StartingUpError) and err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
@@ -212,8 +210,11 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _async_discard_events(self) -> None:
         """Pass what has ended to the actions that wait for it, but send no event."""
-        self.run_events.async_add(self.session.take_events())
+        events = self.session.take_events()
+        self.run_events.async_add(events)
         self.run_events.async_discard()
+        if events and self.data:
+            self.async_store()
 
     @callback
     def _async_show_soon(self) -> None:
@@ -269,8 +270,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             return
         before, self._shown = self._shown, self.data if self.last_update_success else None
         if self._shown != before or self._shown is None:
-            if before and self._shown and before.server != self._shown.server:
-                self._async_update_device(self._shown.server)
+            if self._shown and self._shown.server != self._device:
+                if self._device:
+                    self._async_update_device(self._shown.server)
+                self._device = self._shown.server
             super().async_update_listeners()
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)

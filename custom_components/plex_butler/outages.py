@@ -22,7 +22,7 @@ from .plex import (
 )
 from .repairs import REPAIRS, async_create_repair, async_delete_repairs
 
-UNREACHABLE_INTERVAL: Final = timedelta(seconds=30)
+FAILURE_INTERVAL: Final = timedelta(seconds=30)
 """How often a server is polled after a failure."""
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
 """The longest Retry-After that is respected."""
@@ -31,7 +31,7 @@ UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)
 BUSY_AT_MOST: Final = timedelta(hours=12)
 """How long a server may be busy: the optimization of a large database takes hours (reported)."""
 GONE_AFTER: Final = 2
-"""After how many polls in a row without a connection or an answer the server counts as gone."""
+"""How many polls in a row have to fail, as in an outage, before the server counts as gone."""
 GONE_AFTER_OTHER_FAILURES: Final = 10
 """The same for polls that failed in any other way, such as by a refused token."""
 
@@ -57,7 +57,7 @@ class Outages:
         """Return whether its own maintenance keeps the server from answering."""
         return self._busy_since is not None and self._failure is None
 
-    def require_reachable(self) -> None:
+    def raise_failure(self) -> None:
         """Raise HomeAssistantError if the last poll failed, with its reason."""
         if failure := self._failure:
             raise HomeAssistantError(
@@ -68,7 +68,7 @@ class Outages:
 
     def require_answering(self) -> None:
         """Raise HomeAssistantError if the last poll failed, or the server is busy."""
-        self.require_reachable()
+        self.raise_failure()
         if self.server_busy:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
@@ -110,13 +110,13 @@ class Outages:
     def record_failure(self, err: PlexError) -> bool:
         """Record a failed poll; return whether the server counts as gone."""
         self._failed_polls += 1
-        self._failure = self.translated(HomeAssistantError, err)
+        self._failure = self.to_exception(HomeAssistantError, err)
         if not isinstance(err, UnauthorizedError):
             self._unauthorized_since = None
         outage = isinstance(err, _OUTAGES)
         return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
-    def translated[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
+    def to_exception[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
         """Return the exception of Home Assistant for an error, translated by its key."""
         return kind(
             translation_domain=DOMAIN,

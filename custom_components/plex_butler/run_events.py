@@ -52,7 +52,7 @@ class RunEvents:
         return remove
 
     @contextmanager
-    def ended_runs(self, task: str) -> Iterator[EndedRuns]:
+    def collect_ended_runs(self, task: str) -> Iterator[EndedRuns]:
         """Return a queue of the runs of a task that end, also of those for which no event is sent.
 
         The queue raises QueueShutDown once the config entry is unloaded.

@@ -101,7 +101,7 @@ async def _stop_task(call: ServiceCall) -> ServiceResponse:
 
 async def _get_tasks(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
-    coordinator.outages.require_reachable()
+    coordinator.outages.raise_failure()
     snapshot = coordinator.data
     return {
         "maintenance": snapshot.maintenance,

@@ -55,8 +55,8 @@ async def one_run(listener: Listener, items: int) -> Run:
         await idle
         await asyncio.sleep(AFTERWARDS)
     changed, unchanged = (a - b for a, b in zip(listener.writes, before, strict=True))
-    told = None if frames is None or listener.frames is None else listener.frames - frames
-    return Run(cost, told, begins, ends, changed, unchanged)
+    received = None if frames is None or listener.frames is None else listener.frames - frames
+    return Run(cost, received, begins, ends, changed, unchanged)
 
 
 async def run(items: int, rounds: int, seconds: float) -> None:

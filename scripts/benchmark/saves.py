@@ -111,7 +111,7 @@ def multiplied(stored: Any, task: str, count: int) -> Any:
 
 
 def renamed[T](row: T, number: int) -> T:
-    """Return what is told of the first task, told of another one."""
+    """Return what is stored of the first task, renamed for another one."""
     text = json.dumps(row).replace(f'"{CHORE}0"', f'"{CHORE}{number}"')
     same: T = json.loads(text)
     return same

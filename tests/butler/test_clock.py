@@ -55,7 +55,7 @@ async def server_fixture(socket_enabled: None) -> AsyncGenerator[SimulatedPlex]:
 async def session_fixture(server: SimulatedPlex, watch: Watch) -> AsyncGenerator[ButlerSession]:
     async with client_for(server.url, machine_identifier=server.machine_identifier) as client:
         session = ButlerSession(client, Statistics(), watch.clock())
-        await session.poll()
+        await session.poll(server_updated=lambda: None)
         yield session
 
 
@@ -80,10 +80,10 @@ async def test_assumed_run_ends_after_its_grace(
     await start(session, BACKUP)
     watch.shows += set_by
     watch.pass_time(GRACE - timedelta(seconds=1))
-    await session.poll()
+    await session.poll(server_updated=lambda: None)
     assert running(session) == [BACKUP]
     watch.pass_time(timedelta(seconds=1))
-    await session.poll()
+    await session.poll(server_updated=lambda: None)
     assert running(session) == []
     assert ended(session).outcome is Outcome.END_NOT_SEEN
 
@@ -95,10 +95,10 @@ async def test_list_of_tasks_is_read_when_it_is_due(
     watch.shows += set_by
     server.requests.clear()
     watch.pass_time(TASK_LIST_INTERVAL / 2)
-    await session.poll()
+    await session.poll(server_updated=lambda: None)
     assert "/butler" not in {request.path for request in server.requests}
     watch.pass_time(TASK_LIST_INTERVAL / 2)
-    await session.poll()
+    await session.poll(server_updated=lambda: None)
     assert "/butler" in {request.path for request in server.requests}
 
 
@@ -109,10 +109,10 @@ async def test_what_is_shown_of_a_run_follows_the_clock_and_its_duration_does_no
     sent = await start(session, INTROS)
     assert session.snapshot().running[INTROS].started == sent == BEGIN
     watch.pass_time(timedelta(seconds=60))
-    await session.poll()
+    await session.poll(server_updated=lambda: None)
     watch.shows += set_by
     watch.pass_time(timedelta(seconds=60))
-    await session.poll()
+    await session.poll(server_updated=lambda: None)
     assert session.snapshot().running[INTROS].started == BEGIN + set_by
     await session.stop(INTROS)
     run = ended(session)

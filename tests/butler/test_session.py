@@ -56,7 +56,7 @@ async def test_an_older_answer_does_not_overwrite_a_younger_one(
     puppet: tuple[Puppet, ButlerSession],
 ) -> None:
     server, session = puppet
-    polls = [asyncio.create_task(session.poll()) for _ in range(2)]
+    polls = [asyncio.create_task(session.poll(server_updated=lambda: None)) for _ in range(2)]
     async with asyncio.timeout(5):
         while not server.waiting:
             await asyncio.sleep(0.01)

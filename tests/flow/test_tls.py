@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -130,6 +130,7 @@ async def test_certificate_that_nobody_vouches_for(
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["data"][CONF_TOKEN] == server.owner_token
         await hass.async_block_till_done()
+        assert result["result"].state is ConfigEntryState.LOADED
         await hass.config_entries.async_unload(result["result"].entry_id)
 
 

@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.plex import ButlerTask, PlexClient
 from tests.conftest import House
 from tests.integration.automations import EVERYTHING, automate, told
 from tests.integration.run_task import begun, response, run_task
@@ -128,6 +129,61 @@ async def test_update_of_the_server_fires_nothing(
     answer = await house.act(DOMAIN, "get_tasks", True)
     [last_run] = [task["last_run"] for task in answer["tasks"] if task["last_run"]]
     assert last_run["outcome"] == "end_not_seen"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_frame_that_crosses_the_poll_that_finds_an_update_tells_no_end(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await house.passes(60)
+    calls = await automate(hass, *EVERYTHING)
+    await house.act(DOMAIN, "start_task", task=INTROS)
+    await house.passes(10)
+    assert told(calls)
+    answered = asyncio.Event()
+    read_tasks = PlexClient.tasks
+
+    async def tasks(client: PlexClient) -> tuple[ButlerTask, ...]:
+        await answered.wait()
+        return await read_tasks(client)
+
+    monkeypatch.setattr(PlexClient, "tasks", tasks)
+    server.version = "1.99.0.1-abc"
+    preference(server)
+    await a_while(house)
+    server.activities.begin("media.download", "")
+    await a_while(house)
+    answered.set()
+    await house.passes(10)
+    assert not {name for name, *_ in told(calls)} & {"task_ended", "maintenance_over"}
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_poll_that_a_frame_asks_for_is_not_forgotten_over_the_next_frame(
+    house: House, server: SimulatedPlex
+) -> None:
+    rows = [
+        {"event": "started", "uuid": f"{number}", "Activity": {"uuid": f"{number}", "type": "x"}}
+        for number in range(1500)
+    ]
+    await house.passes(60)
+    server.activities.work(40)
+    await house.settled()
+    server.notifications.publish("activity", "ActivityNotification", rows)
+    await house.settled()
+    server.requests.clear()
+    # A moment after the poll for the first one this one has to wait.
+    server.notifications.publish("activity", "ActivityNotification", rows)
+    await house.sent()
+    server.activities.work(None)
+    await house.sent()
+    await house.passes(1)
+    assert polls(server) == 0
+    await house.passes(10)
+    assert polls(server) > 0
 
 
 @pytest.mark.usefixtures("loaded")

@@ -319,6 +319,23 @@ async def test_rename_and_update_of_the_server_are_followed(
     assert house.entity_id(server, SWITCH, BACKUP) == backup
 
 
+async def test_update_that_takes_the_server_away_for_a_while_is_followed(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    await server.stop_listening()
+    await house.passes(90, step=30)
+    assert connected(house, server) == STATE_OFF
+    server.version = "1.99.0.1-abc"
+    await server.listen()
+    await house.passes(30, step=30)
+    assert connected(house, server) == STATE_ON
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, server.machine_identifier), loaded.entry_id
+    )
+    assert device
+    assert device.sw_version == "1.99.0.1-abc"
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_command_without_an_answer_is_told_and_never_repeated(
     house: House, server: SimulatedPlex

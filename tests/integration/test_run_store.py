@@ -135,6 +135,22 @@ async def test_run_that_ended_while_home_assistant_was_off(
     assert (last_run["outcome"], last_run["duration"]) == ("end_not_seen", None)
 
 
+async def test_run_that_ended_with_an_outage_is_stored_at_once(
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+) -> None:
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(SAVE_DELAY + 5)
+    await server.stop_listening()
+    await house.passes(90, step=30)
+    stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
+    assert stored["runs"] == {}
+    assert [run["outcome"] for run in stored["last_runs"]] == ["end_not_seen"]
+
+
 async def test_row_that_tells_something_is_remembered(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:

@@ -390,6 +390,38 @@ async def test_freeze_of_the_nights_optimization_or_of_ours(
         assert last_run["outcome"] == "finished"
 
 
+async def test_freeze_does_not_make_the_stream_look_silent(
+    house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.activities.work(40)
+    await house.passes(60)
+    server.faults.hang = server.faults.silent_websocket = True
+    await house.passes(60, step=30)
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+    server.activities.begin("media.download", "")
+    server.faults.hang = False
+    await house.passes(60, step=30)
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is False
+    assert loaded.runtime_data.statistics.stream["silent"] == 0
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_lists_that_a_freeze_kept_from_being_read_are_read_after_it(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    await house.act(DOMAIN, "start_task", task="optimize_database")
+    await house.passes(60, step=30)
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+    server.butler.add_task("BrewCoffee")
+    server.notifications.publish("preference", "Setting", [{"id": "x"}])
+    while house.state(server, "binary_sensor", "server").attributes["busy"]:
+        await house.passes(30, step=30)
+    await house.passes(10)
+    answer = await house.act(DOMAIN, "get_tasks", True)
+    assert "BrewCoffee" in {task["name"] for task in answer["tasks"]}
+
+
 async def test_unloading_leaves_no_socket_and_no_task(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:

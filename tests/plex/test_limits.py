@@ -57,6 +57,15 @@ def test_rows_without_an_activity_count_as_well() -> None:
     assert parse_activities(activities(*rows))[-1].uuid == f"{MOST_ACTIVITIES - 2}"
 
 
+@pytest.mark.parametrize("field", ["uuid", "type"])
+def test_activities_that_would_fill_the_memory_are_left_out(field: str) -> None:
+    longest, longer = (activity(1) | {field: "x" * length} for length in (255, 256))
+
+    assert len(parse_activities(activities(longest, longer))) == 1
+    rows = [{"event": "started", "Activity": row} for row in (longest, longer)]
+    assert len(parse_notifications(frame(*rows))) == 1
+
+
 @pytest.mark.parametrize("count", [1, MOST_CHANGES - 1, MOST_CHANGES])
 def test_a_notification_within_the_limit(count: int) -> None:
     rows = [{"event": "updated", "Activity": activity(number)} for number in range(count)]

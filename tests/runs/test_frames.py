@@ -254,6 +254,157 @@ def test_row_alone_confirms_no_unanswered_start_before_a_poll_does() -> None:
     assert server.running == {BACKUP: KnownBy.ASSUMED}
 
 
+def test_row_keeps_an_unanswered_start_that_a_poll_after_its_grace_confirms() -> None:
+    server = Telling()
+    server.leave_unanswered(BACKUP, server.now)
+    server.frame(BUSY, after=28)
+    server.poll(BUSY, after=6)
+    assert server.running == {BACKUP: KnownBy.ASSUMED}
+
+
+def test_start_that_an_item_has_shown_is_one_run_with_its_answer() -> None:
+    server = Telling()
+    server.send(INTROS)
+    server.frame(item(INTRO_ITEM))
+    server.accept(INTROS)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.news() == [f"{INTROS} observed"]
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_item_that_began_before_the_answer_shows_the_new_run() -> None:
+    server = Telling()
+    server.accept(SCAN, server.now)
+    server.send(SCAN)
+    server.frame(item(SCAN_ITEM), after=1)
+    server.accept(SCAN)
+    server.frame(item(SCAN_ITEM), ended=True, after=1)
+    server.runs.take_events()
+    server.polls(180, IDLE)
+    assert server.outcomes() == [(SCAN, Outcome.FINISHED)]
+
+
+def test_run_does_not_end_by_what_is_seen_while_it_is_started_again() -> None:
+    server = Telling()
+    server.accept(INTROS, server.now)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.send(INTROS)
+    server.frame(item(INTRO_ITEM), ended=True, after=1)
+    server.frame(IDLE)
+    assert INTROS in server.running
+
+
+def test_item_that_began_before_a_start_was_left_unanswered_shows_its_run() -> None:
+    server = Telling(row_proven=True)
+    server.send(INTROS)
+    server.runs.record_server_gone()
+    server.frame(item(INTRO_ITEM), after=1)
+    server.leave_unanswered(INTROS)
+    assert not server.running
+    server.frame(item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_refused_start_holds_no_later_run() -> None:
+    server = Telling()
+    server.send(INTROS)
+    server.refuse(INTROS)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.rest()
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+def test_stop_that_got_no_answer_holds_no_run() -> None:
+    server = Telling()
+    server.poll(BUSY, item(INTRO_ITEM))
+    with server.runs.sending_stop([INTROS]):
+        pass
+    server.rest()
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+def test_frames_confirm_no_unanswered_start_by_a_busy_row() -> None:
+    server = Telling()
+    server.leave_unanswered(BACKUP, server.now)
+    server.frame(BUSY, after=1)
+    server.frame(item("media.download"), after=ROW_EXPLAINED.total_seconds())
+    assert not server.running
+
+
+def test_row_confirms_no_start_that_waits_for_its_answer() -> None:
+    server = Telling()
+    server.send(BACKUP)
+    server.polls(15, BUSY)
+    assert not server.running
+
+
+def test_frames_without_an_item_are_no_polls() -> None:
+    server = Telling(first=())
+    server.frame(item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM), ended=True)
+    for number in range(3):
+        server.frame(item("media.download", f"{number}"), after=GAP_NO_ROW.total_seconds())
+    assert INTROS in server.running
+
+
+def test_foreign_item_that_is_listed_again_is_still_foreign() -> None:
+    server = Telling(first=(IDLE, item(INTRO_ITEM)))
+    server.accept(INTROS, server.now)
+    server.frame(item(INTRO_ITEM), ended=True, after=1)
+    server.frame(item(INTRO_ITEM), after=1)
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+def test_item_that_was_listed_shows_at_once_what_was_already_running() -> None:
+    server = Telling(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
+    server.answer_already_running(INTROS, server.now)
+    server.frame(item(INTRO_ITEM), after=1)
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_answer_that_it_was_running_says_nothing_of_the_start_that_an_item_has_shown() -> None:
+    server = Telling()
+    server.send(INTROS)
+    server.frame(item(INTRO_ITEM))
+    server.answer_already_running(INTROS)
+    assert server.runs.running[INTROS].started is None
+
+
+def test_answer_that_it_was_running_counts_after_a_loss_of_the_server() -> None:
+    server = Telling()
+    server.send(INTROS)
+    server.runs.record_server_gone()
+    server.answer_already_running(INTROS)
+    assert server.running == {INTROS: KnownBy.ASSUMED}
+
+
+def test_foreign_item_does_not_keep_a_run_when_it_is_told_again() -> None:
+    server = Telling(first=(IDLE, item(SCAN_ITEM)))
+    server.accept(SCAN, server.now)
+    server.frame(item(SCAN_ITEM), after=1)
+    server.polls(GRACE.total_seconds(), IDLE, item(SCAN_ITEM))
+    assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
+
+
+def test_item_that_has_ended_does_not_keep_a_run_beside_other_items() -> None:
+    server = Telling()
+    server.accept(SCAN, server.now)
+    server.frame(item(SCAN_ITEM))
+    server.frame(item(SCAN_ITEM), ended=True, after=1)
+    ended = server.now
+    server.frame(item("media.download", "2"), after=3)
+    server.polls(180, IDLE)
+    assert server.ended().ended == ended
+
+
+def test_update_of_an_item_is_the_last_that_is_known_of_a_run_before_a_loss() -> None:
+    server = Telling()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM), after=3)
+    server.runs.record_server_gone()
+    assert server.ended().last_known == server.now
+
+
 def test_start_that_is_refused_leaves_nothing() -> None:
     server = Telling()
     server.send(BACKUP)
@@ -548,9 +699,9 @@ def test_start_that_breaks_off_unexpectedly_is_forgotten_after_its_grace() -> No
 
     with pytest.raises(RuntimeError):
         break_off()
-    assert server.runs.unsettled
+    before = server.runs.unsettled
     server.poll(IDLE, after=GRACE.total_seconds())
-    assert not server.runs.unsettled
+    assert (before, server.runs.unsettled) == (True, False)
     assert server.news() == []
 
 
@@ -688,6 +839,17 @@ def test_row_that_was_explained_before_a_restart_is_so_after_it() -> None:
     server = restarted(server)
     server.polls(GRACE.total_seconds(), BUSY)
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_run_beside_which_no_row_was_busy_explains_none_after_a_restart() -> None:
+    server = Telling()
+    server.accept(INTROS, server.now)
+    server.poll(IDLE, item(INTRO_ITEM))
+    server = restarted(server)
+    server.poll(IDLE)
+    server.leave_unanswered(BACKUP, server.now)
+    server.polls(15, BUSY)
+    assert server.running == {INTROS: KnownBy.OBSERVED, BACKUP: KnownBy.ASSUMED}
 
 
 def test_optimization_goes_on_over_a_restart_by_its_row() -> None:

@@ -121,6 +121,8 @@ class Laws(RuleBasedStateMachine):
             self.believed.pop(task, None)  # a start that is refused has shown nothing of its own
             return
         if answer != "none":
+            if self.runs.listed or self.runs.maintenance:
+                self.last_evidence = self.now  # what is listed counts until an answer comes
             getattr(sent, f"record_{answer}")(self.now)
         waiting.close()
         events = self.take_events()

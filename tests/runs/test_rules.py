@@ -296,6 +296,25 @@ def test_only_a_mapped_item_that_is_listed_now_explains_the_row() -> None:
     assert OPTIMIZE in server.running
 
 
+def test_row_that_is_explained_just_after_it_turned_busy_has_shown_no_other_run() -> None:
+    server = Server()
+    server.accept(BACKUP, server.now)
+    server.poll(BUSY)
+    server.poll(BUSY, item(INTRO_ITEM), after=4)
+    server.rest()
+    assert (BACKUP, Outcome.END_NOT_SEEN) in server.outcomes()
+
+
+def test_freeze_from_before_the_row_turned_busy_stays_evidence() -> None:
+    server = Server()
+    server.accept(OPTIMIZE, server.now)
+    server.now += seconds(10)
+    server.freeze(server.now)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.rest()
+    assert (OPTIMIZE, Outcome.FINISHED) in server.outcomes()
+
+
 def test_row_that_others_explain_later_does_not_hold_our_run_for_ever() -> None:
     server = Server()
     server.accept(OPTIMIZE, server.now)
@@ -511,6 +530,14 @@ def test_start_after_a_stop_counts_new_items_at_once() -> None:
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
+def test_items_count_at_once_for_what_was_already_running_after_a_stop() -> None:
+    server = Server()
+    server.runs.record_stop(INTROS, server.now)
+    server.answer_already_running(INTROS, server.now)
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
 def test_stop_of_what_did_not_run_for_us_reports_nothing() -> None:
     server = Server()
     server.runs.record_stop(BACKUP, server.now)
@@ -598,6 +625,12 @@ def test_freeze_that_nothing_of_ours_explains_is_an_outage() -> None:
     server.leave_unanswered(BACKUP, server.now)
     assert not server.freeze(server.now + seconds(30))
     assert not server.running
+
+
+def test_freeze_is_no_evidence_for_a_task_that_freezes_no_server() -> None:
+    server = Server()
+    server.leave_unanswered(BACKUP, server.now)
+    assert not server.freeze(server.now)
 
 
 def test_freeze_in_the_middle_of_maintenance_is_the_maintenance() -> None:

@@ -1,12 +1,9 @@
 """A clock that nobody can set."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import time
 from typing import Final
-
-from ..runs.models import EndedRun, Run
 
 TOLERANCE: Final = timedelta(seconds=2)
 """How far the system's clock may be off before that counts as having been set."""
@@ -49,13 +46,6 @@ class SteadyClock:
     def steady(self, utc: datetime) -> datetime:
         """Return the steady time of a UTC, by the system's clock as it is set now."""
         return utc - self._offset
-
-    def shown[R: Run | EndedRun](self, run: R) -> R:
-        """Return a run with its times in UTC."""
-        if not self._offset:
-            return run
-        times = {name: getattr(run, name, None) for name in ("started", "ended", "last_known")}
-        return replace(run, **{name: self.utc(time) for name, time in times.items() if time})
 
 
 def _utcnow() -> datetime:

@@ -6,7 +6,7 @@ All that it learns about runs goes into a RunTracker.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -49,14 +49,6 @@ TASK_LIST_INTERVAL_STREAM: Final = timedelta(hours=1)
 _ABOUT: Final = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What a poll has shown: whether it read the list of tasks, and found another version."""
-
-    task_list_read: bool
-    server_updated: bool
-
-
 class ButlerSession:
     """What is known of one server, and the requests to it.
 
@@ -79,6 +71,7 @@ class ButlerSession:
         self._task_list_read: datetime | None = None
         self._commanded: datetime | None = None
         self._commands = 0
+        self._unclear = False
         self._reading = asyncio.Lock()
         self._stream = StreamHealth()
         self._during_poll = ChangesDuringPoll()
@@ -93,7 +86,7 @@ class ButlerSession:
     def pace(self) -> timedelta:
         """Return how long to wait before the next poll."""
         recent = self._commanded is not None and self._clock.now() - self._commanded < GRACE
-        if recent or self.tracker.unsettled or self.task_list_due:
+        if recent or self.tracker.unsettled or self.task_list_due or self._unclear:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if self._stream.is_reliable else IDLE_INTERVAL
 
@@ -107,7 +100,7 @@ class ButlerSession:
         return Snapshot(
             self._server,
             self.tasks,
-            {task: self._clock.shown(run) for task, run in self.tracker.running.items()},
+            {task: run.moved(self._clock.utc) for task, run in self.tracker.running.items()},
             self.last_runs,
             self.tracker.maintenance,
             server_busy,
@@ -115,7 +108,7 @@ class ButlerSession:
 
     def take_events(self) -> tuple[RunEvent, ...]:
         """Return the events since the last call, in order, and update the last runs by them."""
-        events = tuple(self._clock.shown(event) for event in self.tracker.take_events())
+        events = tuple(event.moved(self._clock.utc) for event in self.tracker.take_events())
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
             self.last_runs = {**self.last_runs, **ended}
@@ -148,34 +141,50 @@ class ButlerSession:
 
     # --- polling
 
-    async def poll(self) -> Poll:
-        """Read the activities, and the list of tasks if it is due."""
-        now, version = self._clock.now(), self.version
+    async def poll(self, *, server_updated: Callable[[], None]) -> bool:
+        """Read the activities, and the list of tasks if it is due; return whether it was.
+
+        `server_updated` is called as soon as another version answers, which ends every run.
+        """
+        now = self._clock.now()
         interval = TASK_LIST_INTERVAL_STREAM if self._stream.is_reliable else TASK_LIST_INTERVAL
-        lists = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
-        if lists:
+        due = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
+        if due:
             # Set before the answer: a change that arrives meanwhile makes it due again.
             self._task_list_read = now
-            self._server = await self._client.server()
-            self.version = self._server.version
-            if self.version != version:
-                self.tracker.record_server_update()
-            tasks = {task.name: task for task in await self._client.tasks()}
-            if tasks != self.tasks:
-                self.tasks = tasks
-            self.tracker.record_task_list(tasks)
+            try:
+                await self._read_task_list(server_updated)
+            except PlexError:
+                self._task_list_read = None
+                raise
         await self._read_activities()
-        return Poll(lists, self.version != version)
+        return due
+
+    async def _read_task_list(self, server_updated: Callable[[], None]) -> None:
+        self._server = await self._client.server()
+        if self.version != self._server.version:
+            self.version = self._server.version
+            self.tracker.record_server_update()
+            server_updated()
+        tasks = {task.name: task for task in await self._client.tasks()}
+        if tasks != self.tasks:
+            self.tasks = tasks
+        self.tracker.record_task_list(tasks)
+
+    def record_server_busy(self) -> bool:
+        """Record that the server accepts connections but answers nothing.
+
+        Returns whether its maintenance may be the reason.
+        """
+        self._stream.record_poll_failure()
+        self.tracker.record_server_busy(self._clock.now())
+        return self.tracker.maintenance
 
     def record_poll_failure(self) -> None:
         """Record that a poll failed: the next one has to read everything."""
         self._task_list_read = None
         self._stream.record_poll_failure()
         self.tracker.record_poll_failure()
-
-    def record_server_busy(self) -> None:
-        """Record that the server accepts connections but answers nothing."""
-        self.tracker.record_server_busy(self._clock.now())
 
     def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
@@ -191,6 +200,7 @@ class ButlerSession:
                 while True:
                     commands, since_open = self._commands, self._stream.is_open
                     self._during_poll.begin()
+                    self._unclear = False
                     activities = await self._client.activities()
                     if commands == self._commands:
                         break
@@ -233,6 +243,7 @@ class ButlerSession:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
                     self._task_list_read = None
+        self._unclear |= unclear
         return unclear
 
     def stream_closed(self) -> bool:
@@ -254,7 +265,7 @@ class ButlerSession:
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
-        with self._command(), self.tracker.sending_start(name, sent) as start:
+        with self._sending_command(), self.tracker.sending_start(name, sent) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
@@ -271,7 +282,7 @@ class ButlerSession:
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task."""
-        with self._command(), self.tracker.sending_stop([name]):
+        with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
                 self.tracker.record_stop(name, self._clock.now())
@@ -282,19 +293,19 @@ class ButlerSession:
 
     async def start_all(self) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
-        with self._command():
+        with self._sending_command():
             await self._client.start_all()
         self._statistics.count_answer("start_all", "accepted")
 
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
-        with self._command(), self.tracker.sending_stop(self.tasks):
+        with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
             self.tracker.record_stop_all(self._clock.now())
         self._statistics.count_answer("stop_all", "accepted")
 
     @contextmanager
-    def _command(self) -> Iterator[None]:
+    def _sending_command(self) -> Iterator[None]:
         """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield

@@ -50,12 +50,12 @@ class Statistics:
     def count_change(self, change: Notification) -> None:
         """Count a change that the notification stream brought."""
         if isinstance(change, ActivityChanged):
-            self.frames["ended" if change.ended else "there"] += 1
+            self.frames["ended" if change.ended else "started or updated"] += 1
             self.frames["butler row"] += change.activity.type == BUTLER_ROW
         elif isinstance(change, PreferencesChanged):
             self.frames["preferences"] += 1
         else:
-            self.frames["too long"] += 1
+            self.frames["changes dropped"] += 1
 
     def count_answer(self, command: str, answer: str, *, enabled: bool | None = None) -> None:
         """Count the answer to a command. `enabled`: whether the schedule includes its task."""

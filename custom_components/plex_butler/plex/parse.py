@@ -31,6 +31,8 @@ MOST_ACTIVITIES: Final = 10_000
 MOST_CHANGES: Final = 1_000
 """How many rows of one notification are read; a server sends one or a few at a time (seen)."""
 
+# A uuid has 36 characters and the longest type 30 (seen): longer ones could only fill the memory.
+_LONGEST_KEY: Final = 255
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # In days (OpenAPI): no schedule has an interval of more than ten years.
 _LONGEST_INTERVAL: Final = 3650
@@ -147,6 +149,8 @@ def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[st
 def _activity(row: Mapping[str, Any]) -> Activity | None:
     """Parse one row; None without a uuid or a type."""
     if not ((uuid := text_of(row.get("uuid"))) and (type_ := text_of(row.get("type")))):
+        return None
+    if len(uuid) > _LONGEST_KEY or len(type_) > _LONGEST_KEY:
         return None
     progress = int_of(row.get("progress"))
     return Activity(uuid, type_, None if progress is None else max(-1, min(100, progress)))

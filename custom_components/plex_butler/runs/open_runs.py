@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from . import rules
@@ -74,12 +75,12 @@ class OpenRuns:
         run.grace_until = now + rules.GRACE_ALREADY_RUNNING
         self._collect_activities(task, run)
 
-    def leave_unconfirmed(self, task: str, sent: TrackedRun) -> None:
+    def leave_unanswered(self, task: str, sent: TrackedRun) -> None:
         """Record that there was no answer to a start: it counts only if evidence follows."""
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.
-        run = self.runs.setdefault(task, self._our_start(task, sent.since))
-        self._collect_activities(task, run)
+        again = replace(self._our_start(task, sent.since), foreign=sent.foreign)
+        self._collect_activities(task, self.runs.setdefault(task, again))
 
     def withdraw(self, task: str, sent: TrackedRun) -> None:
         """Record that a start was refused or never arrived."""
@@ -141,12 +142,11 @@ class OpenRuns:
 
     def update(self, type_: str, now: datetime) -> None:
         """Record the listed activities of a type as evidence."""
-        self.forget_unanswered(now)
         for task in self._tasks_of(type_):
             self._record_activities(task, now)
 
     def update_all(self, now: datetime, *, polled: bool = False) -> set[str]:
-        """Record all listed activities and the row as evidence; return the tasks that have some."""
+        """Record all listed activities and the row as evidence; return the tasks with activities."""
         evident = {
             known.name
             for type_, known in BY_ACTIVITY_TYPE.items()
@@ -157,13 +157,12 @@ class OpenRuns:
             for task, run in self.runs.items()
             if run.activities and task not in evident and self._record_activities(task, now)
         )
-        if meant := self._record_row(evident, now, polled=polled):
-            evident.add(meant)
+        self._record_row(evident, now, polled=polled)
         return evident
 
     def conclude(self, now: datetime, *, polled: bool = False) -> None:
         """Begin and end runs by all evidence there is."""
-        self.forget_unanswered(now)
+        self._forget_unanswered(now)
         turned = self._shown.settle_row() if rules.row_stays_idle(self._shown, now) else None
         evident = self.update_all(now, polled=polled)
         row = self._shown.row
@@ -176,10 +175,10 @@ class OpenRuns:
                 ended = run.last_seen
                 self.end(task, outcome, min(ended, turned) if ended and turned else ended)
 
-    def forget_unanswered(self, now: datetime) -> None:
+    def _forget_unanswered(self, now: datetime) -> None:
         """Remove unanswered starts for which no evidence came in time."""
         for task, run in tuple(self.runs.items()):
-            if task not in self._sent and rules.is_forgotten(run, now):
+            if rules.is_forgotten(run, now):
                 del self.runs[task]
 
     def _record_activities(self, task: str, now: datetime) -> KnownBy | None:
@@ -204,21 +203,20 @@ class OpenRuns:
         run.record_activity(now, known_by)
         return known_by
 
-    def _record_row(self, evident: set[str], now: datetime, *, polled: bool) -> str | None:
-        """Record a busy row as evidence for the one task that explains it; return that task."""
+    def _record_row(self, evident: set[str], now: datetime, *, polled: bool) -> None:
+        """Record a busy row as evidence for the one task that explains it."""
         shown = self._shown
         observed = any(self.runs[task].known_by is KnownBy.OBSERVED for task in evident)
         if shown.row_shows_work and observed and not shown.row_explained:
             shown.row_explained = True
             self._take_back_row(now)
         if (task := rules.meant_by_row(self.runs, shown)) is None:
-            return None
+            return
         run = self.runs[task]
         run.record_row(now)
         # Changes arrive one by one: the next one may be the activity that the row is busy for.
         if polled and task not in self._sent and not rules.row_may_be_explained(shown, now):
             run.confirmed = True
-        return task
 
     def _take_back_row(self, now: datetime) -> None:
         """Take back evidence that came from the row before an activity explained it."""

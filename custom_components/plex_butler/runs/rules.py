@@ -2,8 +2,8 @@
 
 They are the table "What is known about running" of the README, in its order; each function quotes
 the entries that it implements. "You start a task and Plex accepts" and "Plex answers that the task
-was running already" are GRACE and GRACE_ALREADY_RUNNING below, and `outcome`. Functions keep
-nothing and change nothing.
+was running already" are GRACE and GRACE_ALREADY_RUNNING below, and `outcome`. No function changes
+anything.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def is_kept(run: TrackedRun, row: Row) -> bool:
     "A library scan or a metadata refresh".
     """
     row_has_ended_it = row is Row.IDLE and run.row_seen_busy
-    return run.ours and bool(run.activities) and not row_has_ended_it
+    return bool(run.activities) and not row_has_ended_it
 
 
 def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | None:
@@ -122,7 +122,7 @@ def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
         return Outcome.END_NOT_SEEN
     if run.polls_without < GAP_POLLS:
         return None
-    # Without an activity only a row that turns idle shows the end; this one is explained by others.
+    # If only the row was evidence, it is busy for another task by now, and shows no end of this one.
     return Outcome.FINISHED if run.activity_seen else Outcome.END_NOT_SEEN
 
 
@@ -141,7 +141,7 @@ def may_keep_server_busy(task: str, run: TrackedRun, now: datetime) -> bool:
     """
     known = BY_NAME.get(task)
     in_time = run.confirmed or (run.grace_until is not None and now < run.grace_until)
-    return bool(run.ours and in_time and known and known.keeps_server_busy)
+    return bool(in_time and known and known.keeps_server_busy)
 
 
 def _gap(row: Row) -> timedelta:

@@ -82,7 +82,7 @@ class RunTracker:
         return frozenset(self._shown.types)
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return what has begun and ended since the last call, in order."""
+        """Return the events since the last call, in order."""
         return self._open.take_events()
 
     # --- restarts of Home Assistant
@@ -121,7 +121,7 @@ class RunTracker:
             yield sent
         finally:
             if not sent.answered:
-                self._open.leave_unconfirmed(task, run)
+                self._open.leave_unanswered(task, run)
 
     def sending_stop(self, tasks: Iterable[str]) -> AbstractContextManager[None]:
         """Track a stop that is sent inside the `with` block: meanwhile no evidence ends these runs."""
@@ -173,12 +173,12 @@ class RunTracker:
             # By far the most frequent change; it begins and ends nothing.
             self._open.update(type_, now)
             return False
-        self._open.forget_unanswered(now)
         # Up to now all that is listed was going on.
         self._open.update_all(now)
         if change.ended:
             self._shown.remove(activity, now)
-            self._open.remove_activity(activity.uuid, type_ or activity.type)
+            if type_ is not None:
+                self._open.remove_activity(activity.uuid, type_)
         elif self._shown.add(activity, now):
             self._open.add_activity(activity.uuid, activity.type)
         else:
