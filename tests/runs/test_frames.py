@@ -871,3 +871,14 @@ def test_update_of_the_server_ends_every_run_without_an_end() -> None:
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
     assert not server.runs.maintenance
     assert not server.runs.row_proven
+
+
+def test_row_that_an_outage_has_turned_idle_counts_at_once() -> None:
+    """What an outage has ended is no news, so it must be known with the first good poll."""
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.record_poll_failure()
+    server.poll(IDLE)
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+    assert not server.runs.maintenance

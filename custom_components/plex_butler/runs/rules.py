@@ -85,10 +85,13 @@ def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
 def row_stays_idle(shown: ActivityList, now: datetime) -> bool:
     """Return whether a row that turned idle has been so for long enough to count as idle.
 
-    "Butler's row turns idle".
+    "Butler's row turns idle". By the first good poll after one that failed it counts at once: when
+    it turned was not seen, and what an outage has ended is no news.
     """
     since = shown.row_idle_since
-    return since is not None and now - since >= ROW_STAYS_IDLE
+    if since is None:
+        return False
+    return shown.good_polls_since is None or now - since >= ROW_STAYS_IDLE
 
 
 def start_was_seen(shown: ActivityList, now: datetime) -> bool:
