@@ -36,9 +36,11 @@ async def test_row_that_rests_for_half_a_second_between_two_tasks_ends_nothing(
     calls = await automate(hass, *EVERYTHING)
     server.activities.work(40)
     item = server.activities.begin(OF_INTROS, "")
+    await house.sent()
     await house.passes(60)
     assert told(calls) == STARTED
     server.activities.work(None)
+    await house.sent()
     await house.passes(0.5)
     assert running(house, server) == [KEY]
     server.activities.work(0)
@@ -47,6 +49,7 @@ async def test_row_that_rests_for_half_a_second_between_two_tasks_ends_nothing(
     assert told(calls) == []
     server.activities.end(item)
     server.activities.work(None)
+    await house.sent()
     turned = dt_util.utcnow().isoformat()
     await house.passes(5)
     assert (told(calls), maintenance(house, server)) == ([], STATE_ON)
@@ -183,7 +186,7 @@ async def test_command_of_a_script_that_is_stopped_meanwhile_is_looked_after(
         SCRIPT, SERVICE_TURN_OFF, {"entity_id": "script.evening"}, blocking=True
     )
     server.faults.late_answers = ""
-    await evening
+    await asyncio.wait([evening])
     await house.settled()
     server.requests.clear()
     await house.passes(GRACE.total_seconds() - 5)

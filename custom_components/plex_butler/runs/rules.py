@@ -85,7 +85,7 @@ def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
 def row_stays_idle(shown: ActivityList, now: datetime) -> bool:
     """Return whether a row that turned idle has been so for long enough to count as idle.
 
-    "Butler's row turns idle". By the first good poll after one that failed it counts at once: when
+    "Butler's row turns idle and stays so". By the first good poll after one that failed it counts at once: when
     it turned was not seen, and what an outage has ended is no news.
     """
     since = shown.row_idle_since
@@ -110,7 +110,7 @@ def start_was_seen(shown: ActivityList, now: datetime) -> bool:
 def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
     """Return how a run without evidence has ended, or None if it may still go on.
 
-    "Butler's row turns idle, or no activity comes".
+    "Butler's row turns idle and stays so for 10 seconds, or no activity comes".
     """
     if row is Row.IDLE and run.row_seen_busy:
         seen = run.last_seen and not run.polls_failed
