@@ -1,7 +1,6 @@
 """What neither begins nor ends: moments between tasks, last items after a stop, empty lists."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory

@@ -85,8 +85,8 @@ def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
 def row_stays_idle(shown: ActivityList, now: datetime) -> bool:
     """Return whether a row that turned idle has been so for long enough to count as idle.
 
-    "Butler's row turns idle and stays so". By the first good poll after one that failed it counts at once: when
-    it turned was not seen, and what an outage has ended is no news.
+    "Butler's row turns idle and stays so". By the first good poll after one that failed it counts
+    at once: when it turned was not seen, and what an outage has ended is no news.
     """
     since = shown.row_idle_since
     if since is None:
