@@ -22,6 +22,7 @@ from yarl import URL
 import custom_components.plex_butler  # noqa: F401
 from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from custom_components.plex_butler.plex import REQUEST_TIMEOUT
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.certificates import AUTHORITY
 from tests.flow.names import Names
 from tests.flow.user import User
@@ -195,6 +196,10 @@ class House:
             self._freezer.tick(timedelta(seconds=now))
             async_fire_time_changed(self.hass)
             await self.settled()
+
+    async def row_settles(self) -> None:
+        """Let as much time pass as Butler's row must stay idle for, until that counts."""
+        await self.passes(ROW_STAYS_IDLE.total_seconds())
 
     def entity_id(self, server: SimulatedPlex, platform: str, key: str) -> str:
         """Return the entity id that the registry has for one of ours."""

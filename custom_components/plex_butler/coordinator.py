@@ -10,7 +10,6 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util import dt as dt_util
 
 from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
 from .butler.snapshot import Snapshot
@@ -123,7 +122,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         stored = await self._store.load()
         self.session.version = stored.version
         self.session.last_runs = stored.last_runs
-        self.session.tracker.restore(stored.runs, row_proven=stored.row_proven)
+        self.session.restore_runs(stored.runs, row_proven=stored.row_proven)
 
     @callback
     def async_store(self) -> None:
@@ -135,7 +134,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         return StoredRuns(
             session.version,
             session.tracker.row_proven,
-            session.tracker.to_store(),
+            session.runs_to_store(),
             session.last_runs,
         )
 
@@ -162,11 +161,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _async_poll_failed(self, err: PlexError) -> Snapshot:
         """Return the snapshot of a busy server, or raise the exception for the failure."""
-        now = dt_util.utcnow()
         self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
         busy = self.data and self.outages.may_be_busy(err) and self.session.record_server_busy()
-        if busy and self.outages.record_busy(err, now):
+        if busy and self.outages.record_busy(err, self.session.now()):
             return self._async_collect()
         self.session.record_poll_failure()
         if self.outages.record_failure(err):

@@ -9,7 +9,6 @@ from typing import Final
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .butler.statistics import Statistics
@@ -42,8 +41,8 @@ GONE_AFTER_OTHER_FAILURES: Final = 10
 """The same for polls that failed in any other way, such as by a refused token."""
 
 # For errors that may pass by themselves: the key of that which each config entry's polls fail with,
-# and since when. It outlives the tries to set the entry up.
-_LASTING: Final[HassKey[dict[str, tuple[str, datetime]]]] = HassKey(f"{DOMAIN}_lasting_errors")
+# and since when, by the monotonic clock of the event loop. It outlives the tries to set the entry up.
+_LASTING: Final[HassKey[dict[str, tuple[str, float]]]] = HassKey(f"{DOMAIN}_lasting_errors")
 _MAY_PASS: Final = (OtherServerError, UnauthorizedError)
 _OUTAGES: Final = (CannotConnectError, PlexTimeoutError, ProxyRefusesError, StartingUpError)
 # The texts for polls: an error's key with "_poll" behind it. Polls go on, and commands do not: the
@@ -172,14 +171,14 @@ class Outages:
     def act_on(self, err: PlexError) -> None:
         """Count an error, and start a reauthentication or create a repair issue if it needs one."""
         self._statistics.failures[err.key] += 1
-        if isinstance(err, _MAY_PASS) and not self._has_lasted(err, dt_util.utcnow()):
+        if isinstance(err, _MAY_PASS) and not self._has_lasted(err, self._hass.loop.time()):
             return
         if isinstance(err, UnauthorizedError):
             self._entry.async_start_reauth(self._hass)
         elif err.key in REPAIRS:
             async_create_repair(self._hass, self._entry, err.key)
 
-    def _has_lasted(self, err: PlexError, now: datetime) -> bool:
+    def _has_lasted(self, err: PlexError, now: float) -> bool:
         """Return whether polls have failed in the same way for a while.
 
         A single 401 proves little: a server that is starting answers it too, and so does one that
@@ -190,7 +189,7 @@ class Outages:
         if key != err.key:
             self._lasting[self._entry.entry_id] = (err.key, now)
             return False
-        return now - since >= LASTING_AFTER
+        return now - since >= LASTING_AFTER.total_seconds()
 
 
 @callback

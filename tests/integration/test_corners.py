@@ -37,6 +37,7 @@ async def test_automation_finds_the_event_entity_up_to_date(
         await house.set_up(entry, server)
     await house.act(DOMAIN, "start_task", task=THUMBS)
     await house.passes(10)
+    await house.row_settles()
     assert [call.data["event"] for call in calls] == ["finished"]
 
 

@@ -15,6 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.conftest import House, entry_for
 from tests.integration.automations import EVERYTHING, automate, told
 from tests.simulator import Profile, SimulatedPlex
@@ -58,7 +59,7 @@ async def test_from_start_to_finish(house: House, server: SimulatedPlex) -> None
         began = dt_util.utcnow()
         await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")
         await house.passes(10)
-        ended = dt_util.utcnow()
+        told = dt_util.utcnow() + ROW_STAYS_IDLE
         await house.passes(300)
     of_task = ("generate_chapter_thumbs", THUMBS)
     assert [shown(state) for state in collected] == [
@@ -66,7 +67,7 @@ async def test_from_start_to_finish(house: House, server: SimulatedPlex) -> None
         ("finished", *of_task, 10, "observed"),
     ]
     assert [state.state for state in collected] == [
-        time.isoformat(timespec="milliseconds") for time in (began, ended)
+        time.isoformat(timespec="milliseconds") for time in (began, told)
     ]
 
 
@@ -231,6 +232,8 @@ async def test_home_assistants_own_trigger_receives_it(
     await house.passes(5)
     assert not calls
     await house.passes(5)
+    assert not calls
+    await house.row_settles()
     assert [call.data["task"] for call in calls] == ["generate_chapter_thumbs"]
 
 

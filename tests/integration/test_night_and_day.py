@@ -35,7 +35,8 @@ PROFILES = {
     ),
 }
 # What has to be shown: the time, by the server's clock, and what was known then. A mapped task is
-# over five minutes after its last item, as of that item; the backup that Plex ran by itself at
+# over five minutes after its last item, as of that item, or ten seconds after the row has turned
+# idle, as of the turn; the backup that Plex ran by itself at
 # two was too short and too quiet to be told from any other; ours at four came into a busy row.
 SHOWN = """
 02:00:00 maintenance on
@@ -47,11 +48,11 @@ SHOWN = """
 04:00:10 started loudness_analysis observed
 04:00:30 end_not_seen backup_database assumed
 04:18:25 finished loudness_analysis observed 795
-04:21:25 maintenance off
+04:21:35 maintenance off
 04:32:35 maintenance on
 04:32:35 started refresh_epg_guides observed
-04:34:05 maintenance off
-04:34:05 finished refresh_epg_guides observed 90
+04:34:15 maintenance off
+04:34:15 finished refresh_epg_guides observed 90
 """
 
 

@@ -20,6 +20,7 @@ from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.plex import REQUEST_TIMEOUT
 from custom_components.plex_butler.run_events import SIGNAL_EVENT, ButlerEvent, Maintenance
 from custom_components.plex_butler.runs.models import EndedRun, Run
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.conftest import House, entry_for
 from tests.integration.automations import EVERYTHING, automate, told
 from tests.integration.shown import maintenance, running
@@ -33,28 +34,34 @@ TYPES: Final = {INTROS: "media.generate.intros", LOUDNESS: "media.generate.loudn
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_change_that_a_poll_takes_back_is_shown_and_told(
+async def test_change_that_waits_while_a_poll_is_answered_is_shown_and_told(
     hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
 ) -> None:
     calls = await automate(hass, *EVERYTHING)
-    await house.passes(60)
+    server.activities.work(40)
+    await house.passes(5)
+    server.activities.work(None)
+    await house.passes(5)
+    assert told(calls) == [("maintenance_started",)]
     # The answer is made now, and arrives later.
     server.faults.late_answers = "GET"
-    freezer.tick(timedelta(minutes=11))
+    freezer.tick(ROW_STAYS_IDLE)
     async_fire_time_changed(hass)
     await house.sent()
-    server.activities.work(40)
+    assert server.requests[-1].status is None
+    server.activities.begin("library.update.section", "")
     await house.sent()
-    assert maintenance(house, server) == STATE_ON
-    server.activities.work(None)
+    assert maintenance(house, server) == STATE_OFF
+    server.activities.work(60)
     await house.sent()
+    assert maintenance(house, server) == STATE_OFF
     server.faults.late_answers = ""
     await house.settled()
     freezer.tick(timedelta(seconds=0.3))
     async_fire_time_changed(hass)
     await house.settled()
-    assert maintenance(house, server) == STATE_OFF
-    assert told(calls) == [("maintenance_started",), ("maintenance_over",)]
+    assert maintenance(house, server) == STATE_ON
+    assert told(calls) == [("maintenance_over",), ("maintenance_started",)]
 
 
 class Story:

@@ -59,6 +59,7 @@ async def test_last_run_is_remembered(
     await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")
     await house.passes(10, step=5)
     await house.passes(5)
+    await house.row_settles()
     last_run = await told(house, "generate_chapter_thumbs", "last_run")
     assert last_run == {
         "outcome": "finished",
@@ -191,7 +192,8 @@ async def test_file_holds_what_is_needed_and_nothing_private(
     key = f"{DOMAIN}.{entry.entry_id}"
     assert key not in hass_storage
     await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")
-    await house.passes(15)
+    await house.passes(10)
+    await house.row_settles()
     await house.act(DOMAIN, "start_task", task=NAME)
     await house.passes(SAVE_DELAY + 5)
     stored = hass_storage[key]

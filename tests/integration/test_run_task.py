@@ -28,7 +28,7 @@ from tests.task_names import BACKUP, DEEP, INTROS, OPTIMIZE, THUMBS
 
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("task", ["generate_chapter_thumbs", THUMBS])
-async def test_end_is_told_in_the_moment_it_is_seen(
+async def test_end_is_told_once_the_row_stays_idle_as_of_its_turn(
     house: House, server: SimulatedPlex, task: str
 ) -> None:
     began = dt_util.utcnow().isoformat()
@@ -37,6 +37,9 @@ async def test_end_is_told_in_the_moment_it_is_seen(
     assert not waiting.done()
     await house.passes(1)
     ended = dt_util.utcnow().isoformat()
+    await house.passes(9, step=3)
+    assert not waiting.done()
+    await house.passes(5)
     assert await response(waiting) == {
         "result": "finished",
         "task": "generate_chapter_thumbs",
@@ -59,6 +62,8 @@ async def test_polling_is_enough(house: House, server: SimulatedPlex) -> None:
     assert not waiting.done()
     last_seen = dt_util.utcnow()
     await house.passes(5)
+    assert not waiting.done()
+    await house.row_settles()
     answer = await response(waiting)
     assert (answer["result"], answer["known_by"]) == ("finished", "observed")
     assert (answer["started"], answer["ended"], answer["duration"]) == (
@@ -75,6 +80,8 @@ async def test_instant_task_is_seen_by_its_row_and_the_stream(
     waiting = await begun(house, server, "backup_database")
     assert not waiting.done()
     await house.passes(0.1)
+    assert not waiting.done()
+    await house.row_settles()
     answer = await response(waiting)
     assert (answer["result"], answer["duration"], answer["known_by"]) == (
         "finished",
@@ -110,9 +117,9 @@ async def test_run_that_goes_on_is_joined(house: House, server: SimulatedPlex) -
     await house.passes(100)
     waiting = await begun(house, server, INTROS)
     assert starts(server) == [(f"/butler/{INTROS}", 202)]
-    await house.passes(115)
+    await house.passes(120)
     assert not waiting.done()
-    await house.passes(5)
+    await house.row_settles()
     answer = await response(waiting)
     assert (answer["result"], answer["started"], answer["duration"]) == ("finished", began, 220)
 
@@ -196,6 +203,7 @@ async def test_two_wait_for_one_run(house: House, server: SimulatedPlex) -> None
     assert not first.done()
     assert not second.done()
     await house.passes(5)
+    await house.row_settles()
     answer = await response(first)
     assert answer["result"] == "finished"
     assert await response(second) == answer
@@ -238,9 +246,9 @@ async def test_without_a_response_it_waits_as_well(
         hass.services.async_call(DOMAIN, "run_task", {"task": THUMBS}, blocking=True)
     )
     await sent(server, waiting)
-    await house.passes(5)
+    await house.passes(10)
     assert not waiting.done()
-    await house.passes(5)
+    await house.row_settles()
     assert await response(waiting) == {}
 
 
@@ -258,12 +266,12 @@ async def test_script_does_the_next_thing_when_the_task_is_over(
     nightly = asyncio.create_task(hass.services.async_call(SCRIPT, "nightly", blocking=True))
     await sent(server, nightly)
     # The harness would wait for the script, which waits for the time to pass.
-    for waited in (10, 20, 30):
+    for waited in (10, 20, 30, 40):
         assert not calls
         await server.advance(10)
         freezer.tick(timedelta(seconds=10))
         async_fire_time_changed(hass)
-        while waited == 30 and not nightly.done():
+        while waited == 40 and not nightly.done():
             await house.sent()
     assert [call.data["after"] for call in calls] == ["finished"]
 

@@ -16,6 +16,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -23,6 +24,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.conftest import House
 from tests.integration.automations import EVERYTHING, STARTED, automate, told
 from tests.integration.shown import maintenance, polls, running
@@ -69,6 +71,9 @@ async def test_run_is_shown_when_it_is_told_and_so_is_its_end(
     await server.advance(11)
     await house.sent()
     await house.passes(1)
+    assert house.state(server, SWITCH, "task_GenerateChapterThumbs").state == STATE_ON
+    assert maintenance(house, server) == STATE_ON
+    await house.row_settles()
     assert house.state(server, SWITCH, "task_GenerateChapterThumbs").state == STATE_OFF
     assert maintenance(house, server) == STATE_OFF
 
@@ -78,6 +83,8 @@ async def test_task_of_a_moment_is_seen_to_end(house: House, server: SimulatedPl
     await house.act(DOMAIN, "start_task", task="backup_database")
     assert house.state(server, SWITCH, BACKUP).state == STATE_ON
     await house.passes(5)
+    assert house.state(server, SWITCH, BACKUP).state == STATE_ON
+    await house.row_settles()
     assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
     answer = await house.act(DOMAIN, "get_tasks", True)
     [last_run] = [task["last_run"] for task in answer["tasks"] if task["last_run"]]
@@ -123,38 +130,57 @@ async def test_burst_of_changes_is_a_handful_of_writes_and_ends_with_the_last(
     await house.sent()
     freezer.tick(timedelta(seconds=0.3))
     async_fire_time_changed(hass)
+    assert len(writes) == 1
+    await house.row_settles()
     assert maintenance(house, server) == STATE_OFF
     assert len(writes) == 2
 
 
-@pytest.mark.parametrize("away", [False, True])
 @pytest.mark.usefixtures("loaded")
-async def test_change_that_was_taken_back_or_overtaken_by_an_outage_is_not_shown(
+async def test_change_that_was_taken_back_is_not_shown(
+    house: House, server: SimulatedPlex, writes: list[str]
+) -> None:
+    server.activities.work(40)
+    await house.passes(5)
+    assert maintenance(house, server) == STATE_ON
+    writes.clear()
+    server.activities.work(None)
+    await house.sent()
+    server.activities.work(60)
+    await house.row_settles()
+    await house.passes(60)
+    assert writes == []
+    assert maintenance(house, server) == STATE_ON
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_change_that_was_overtaken_by_an_outage_is_not_shown(
     hass: HomeAssistant,
     house: House,
     server: SimulatedPlex,
     writes: list[str],
     freezer: FrozenDateTimeFactory,
-    *,
-    away: bool,
 ) -> None:
+    server.activities.work(40)
     await house.passes(5)
-    row(server, "updated", "e9", "butler", 40)
+    server.activities.work(None)
     await house.sent()
-    assert maintenance(house, server) == STATE_ON
-    row(server, "updated", "e9", "butler", 100)
-    if away:
-        await house.sent()
-        await server.stop_listening()
-        await house.settled()
-    else:
-        row(server, "updated", "e9", "butler", 60)
-        await house.sent()
+    freezer.tick(ROW_STAYS_IDLE)
+    row(server, "started", "scan", "library.update.section")
+    await house.sent()
+    assert maintenance(house, server) == STATE_OFF
+    # So soon after the last change, this one waits to be shown.
+    row(server, "updated", server.activities.rows()[-1]["uuid"], "butler", 40)
+    await house.sent()
+    assert maintenance(house, server) == STATE_OFF
+    await server.stop_listening()
+    await house.settled()
+    assert maintenance(house, server) == STATE_UNAVAILABLE
     writes.clear()
     freezer.tick(timedelta(seconds=0.3))
     async_fire_time_changed(hass)
     assert writes == []
-    assert maintenance(house, server) == (STATE_UNAVAILABLE if away else STATE_ON)
+    assert maintenance(house, server) == STATE_UNAVAILABLE
 
 
 @pytest.mark.usefixtures("loaded")
@@ -196,11 +222,11 @@ async def test_butlers_item_is_seen_even_if_the_row_is_told_by_polls_alone(
 ) -> None:
     server.butler.start("DeepMediaAnalysis")
     await house.passes(260)
+    assert maintenance(house, server) == STATE_OFF
+    server.faults.silent_websocket = True
     server.butler.start("DeepMediaAnalysis")
-    # As if the row's change had not been told:
-    [butler] = server.activities.rows()
-    row(server, "updated", butler["uuid"], "butler", 100)
     await house.sent()
+    server.faults.silent_websocket = False
     server.users.add_episode(seconds=600)
     await house.settled()
     assert running(house, server) == ["generate_intro_markers"]
@@ -365,15 +391,22 @@ async def test_change_that_was_told_during_a_poll_is_not_undone_by_its_answer(
         server.butler.start(NAME)
     else:
         server.butler.stop_all()
-    expected = ["generate_intro_markers"] if begins else []
+    turned = dt_util.utcnow().isoformat()
     await house.sent()
-    assert running(house, server) == expected
+    assert running(house, server) == ["generate_intro_markers"]
     server.faults.late_answers = ""
     await polling
     await house.settled()
-    assert running(house, server) == expected
+    assert running(house, server) == ["generate_intro_markers"]
+    assert told(calls) == (STARTED if begins else [])
+    # If the answer had undone the change, the row would turn idle again by the next poll only.
+    await house.row_settles()
+    assert running(house, server) == (["generate_intro_markers"] if begins else [])
+    assert [call.data["trigger"].get("ended") for call in calls] == (
+        [] if begins else [turned, None]
+    )
     assert told(calls) == (
-        STARTED
+        []
         if begins
         else [("task_ended", "generate_intro_markers", "finished"), ("maintenance_over",)]
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
+
 from .connection import FrontendError
 from .frontend import Frontend
 from .instance import RESTART, Instance
@@ -18,6 +20,12 @@ WRONG_TOKEN: Final = "not-the-token-of-this-server"
 
 ALL_OF_IT: Final = 3600.0
 """Longer than any task takes, in the server's seconds."""
+
+POLL: Final = 8.0
+"""By when a poll has shown something while anything runs, in seconds."""
+
+AT_REST: Final = ROW_STAYS_IDLE.total_seconds() + POLL
+"""By when it is shown that Butler's row has turned idle, in seconds."""
 
 # What Home Assistant says of this machine, with any integration or none.
 FOREIGN: Final = {

@@ -10,6 +10,7 @@ from tests.live.instance import Instance
 from tests.live.simulator import SimulatorProcess
 from tests.live.steps import (
     ALL_OF_IT,
+    AT_REST,
     DOMAIN,
     USER,
     WRONG_TOKEN,
@@ -127,7 +128,7 @@ async def start_by_switch_and_see_it_end(frontend: Frontend, simulator: Simulato
         on = await switch.becomes("on", within=2)
     assert "assumed_state" not in on["attributes"]
     await simulator.advance(ALL_OF_IT)
-    await switch.becomes("off")
+    await switch.becomes("off", within=AT_REST)
     await running.becomes("0")
     await maintenance.becomes("off")
     # The news follow what the entities show.
@@ -177,12 +178,12 @@ async def start_and_stop_all(frontend: Frontend, simulator: SimulatorProcess) ->
     await maintenance.becomes("on")
     await frontend.call("button.press", STOP_ALL)
     await running.becomes("0")
-    await maintenance.becomes("off")
+    await maintenance.becomes("off", within=AT_REST)
     assert await running_on(simulator) == []
     await frontend.call("button.press", START_ALL)
     await maintenance.becomes("on")
     assert await frontend.ask(f"{DOMAIN}.stop_all") == {"result": "accepted"}
-    await maintenance.becomes("off")
+    await maintenance.becomes("off", within=AT_REST)
 
 
 async def lose_the_server(frontend: Frontend, simulator: SimulatorProcess) -> None:
@@ -211,7 +212,9 @@ async def find_the_server_again(frontend: Frontend, simulator: SimulatorProcess)
 async def rest(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """Let the last items end, and wait until Butler's row is idle as well."""
     await simulator.advance(ALL_OF_IT)
-    await frontend.wait_for(lambda: frontend.states[MAINTENANCE]["state"] == "off" or None)
+    await frontend.wait_for(
+        lambda: frontend.states[MAINTENANCE]["state"] == "off" or None, within=AT_REST
+    )
 
 
 async def running_on(simulator: SimulatorProcess) -> list[str]:

@@ -15,7 +15,9 @@ from tests.live.instance import Instance
 from tests.live.simulator import STREAM, SimulatorProcess
 from tests.live.steps import (
     ALL_OF_IT,
+    AT_REST,
     DOMAIN,
+    POLL,
     USER,
     add_server,
     changes,
@@ -43,8 +45,6 @@ NAMES: Final = {
     GUIDES: "RefreshEpgGuides",
 }
 LAST_RUN: Final = f"sensor.attic_{CREDITS}_last_run"
-POLL: Final = 8.0
-"""By when a poll has shown something while anything runs, in seconds."""
 IS_OVER: Final = "credits_are_over"
 SOMETHING_RUNS: Final = {"condition": f"{DOMAIN}.task_is_running"}
 EVENING: Final = [
@@ -154,10 +154,9 @@ async def see_a_run_at_once(frontend: Frontend, simulator: SimulatorProcess) -> 
     assert "assumed_state" not in on["attributes"]
     assert told(frontend) == [("started", CREDITS)]
     assert await polls(simulator) == polled
-    async with within_a_second():
-        await simulator.advance(ALL_OF_IT)
-        await shown.becomes("off")
-        await maintenance.becomes("off")
+    await simulator.advance(ALL_OF_IT)
+    await shown.becomes("off", within=AT_REST)
+    await maintenance.becomes("off")
 
 
 async def wait_for_the_end_of_a_run(frontend: Frontend, simulator: SimulatorProcess) -> None:
@@ -223,15 +222,16 @@ async def lose_the_stream_for_a_while(frontend: Frontend, simulator: SimulatorPr
     assert not is_followed(await simulator.state())
     await simulator.advance(ALL_OF_IT)
     await simulator.set(no_websocket=False)
-    await first.becomes("off", within=POLL)
-    await second.becomes("off", within=POLL)
+    await first.becomes("off", within=AT_REST)
+    await second.becomes("off")
     await simulator.until("/state", is_followed)
     async with within_a_second():
         await simulator.begin(NAMES[GUIDES])
         await frontend.wait_for(lambda: frontend.states[switch(GUIDES)]["state"] == "on" or None)
-    async with within_a_second():
-        await simulator.advance(ALL_OF_IT)
-        await frontend.wait_for(lambda: frontend.states[switch(GUIDES)]["state"] == "off" or None)
+    await simulator.advance(ALL_OF_IT)
+    await frontend.wait_for(
+        lambda: frontend.states[switch(GUIDES)]["state"] == "off" or None, within=AT_REST
+    )
 
 
 def refused(requests: list[Json]) -> bool:
@@ -321,9 +321,8 @@ async def see_it_go_on_and_end(
     await frontend.subscribe(fired.append, "subscribe_events", event_type=IS_OVER)
     await follow_the_stream(simulator)
     shown, automation = frontend.watch(switch(CREDITS)), frontend.watch(f"automation.{IS_OVER}")
-    async with within_a_second():
-        await simulator.advance(ALL_OF_IT)
-        await shown.becomes("off")
+    await simulator.advance(ALL_OF_IT)
+    await shown.becomes("off", within=AT_REST)
     assert (await automation.becomes("on"))["attributes"]["last_triggered"]
     [over] = await frontend.wait_for(lambda: fired or None)
     assert over["data"] == {"server": "Attic", "task": CREDITS, "outcome": "finished"}

@@ -7,6 +7,7 @@ from typing import Final
 
 from custom_components.plex_butler.plex import Activity
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from custom_components.plex_butler.runs.tracker import RunTracker, SentStart
 
 INTRO_ITEM: Final = "media.generate.intros"
@@ -40,11 +41,18 @@ class Server:
         self._sent: dict[str, tuple[ExitStack, SentStart]] = {}
         if row_proven:
             self.poll(BUSY)
+            self.runs.record_poll(first, self.now)
+            self.now += ROW_STAYS_IDLE
         self.runs.record_poll(first, self.now)
 
     def poll(self, *activities: Activity, after: float = 5) -> None:
         self.now += timedelta(seconds=after)
         self.runs.record_poll(activities, self.now)
+
+    def rest(self, *activities: Activity) -> None:
+        """Let the row turn idle, and stay so beside these activities."""
+        self.poll(IDLE, *activities)
+        self.poll(IDLE, *activities, after=ROW_STAYS_IDLE.total_seconds())
 
     def polls(self, seconds: float, *activities: Activity, every: float = 5) -> None:
         """Poll the same again and again for some time."""

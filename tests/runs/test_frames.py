@@ -5,8 +5,14 @@ from datetime import timedelta
 import pytest
 
 from custom_components.plex_butler.plex import MOST_ACTIVITIES, Activity, ActivityChanged
+from custom_components.plex_butler.runs.activities import MOST_DENIED
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
-from custom_components.plex_butler.runs.rules import GAP_NO_ROW, GRACE, ROW_EXPLAINED
+from custom_components.plex_butler.runs.rules import (
+    GAP_NO_ROW,
+    GRACE,
+    ROW_EXPLAINED,
+    ROW_STAYS_IDLE,
+)
 from custom_components.plex_butler.runs.tracker import RunTracker
 from tests.runs.server import (
     BUSY,
@@ -129,6 +135,7 @@ def test_run_is_over_when_the_row_turns_idle_beside_its_last_item(*, row_first: 
     server.frame(item(INTRO_ITEM, "2"), after=30)
     server.frame(item(INTRO_ITEM, "2") if not row_first else IDLE, ended=not row_first, after=60)
     server.frame(IDLE if not row_first else item(INTRO_ITEM, "2"), ended=row_first)
+    server.poll(IDLE, after=10)
     ended = server.ended()
     assert (ended.started, ended.ended, ended.duration, ended.outcome) == (
         NIGHT,
@@ -147,6 +154,7 @@ def test_row_that_ends_is_idle() -> None:
     assert server.runs.maintenance
     server.frame(BUSY, ended=True, after=1)
     server.frame(Activity("other row", "butler", None), ended=True, after=1)
+    server.poll(after=10)
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
     assert not server.runs.maintenance
 
@@ -168,6 +176,7 @@ def test_second_row_that_is_busy_keeps_maintenance_on() -> None:
     server.frame(IDLE)
     assert server.runs.maintenance
     server.frame(Activity("second", "butler", 100))
+    server.poll(IDLE, after=10)
     assert not server.runs.maintenance
 
 
@@ -209,11 +218,11 @@ def test_night_of_forty_episodes_is_one_start_and_one_end() -> None:
         server.frame(item(INTRO_ITEM, f"{episode}"))
         server.frame(item(INTRO_ITEM, f"{episode}"), ended=True, after=60)
         server.polls(280, BUSY)
-    server.frame(IDLE)
+    server.rest()
     assert server.news() == [f"{INTROS} observed", Outcome.FINISHED]
 
 
-def test_instant_task_that_frames_show_has_ended_before_the_answer_to_its_start() -> None:
+def test_instant_task_that_frames_show_ended_before_the_answer_to_its_start() -> None:
     server = Telling()
     server.send(BACKUP)
     server.frame(BUSY, after=0.1)
@@ -222,6 +231,7 @@ def test_instant_task_that_frames_show_has_ended_before_the_answer_to_its_start(
     assert not server.runs.take_events()
     server.now += seconds(0.1)
     server.accept(BACKUP, server.now)
+    server.poll(IDLE, after=10)
     assert not server.running
     news = server.runs.take_events()
     assert news[0] == Run(BACKUP, NIGHT, KnownBy.ASSUMED, ours=True)
@@ -242,6 +252,7 @@ def test_instant_task_that_frames_show_ends_as_seen() -> None:
     server.accept(BACKUP, server.now)
     server.frame(BUSY, after=1)
     server.frame(IDLE, after=3)
+    server.poll(IDLE, after=10)
     ended = server.ended()
     assert (ended.outcome, ended.duration) == (Outcome.FINISHED, seconds(4))
 
@@ -332,7 +343,7 @@ def test_refused_start_holds_no_later_run() -> None:
     server.send(INTROS)
     server.refuse(INTROS)
     server.poll(BUSY, item(INTRO_ITEM))
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
 
 
@@ -341,7 +352,7 @@ def test_stop_that_got_no_answer_holds_no_run() -> None:
     server.poll(BUSY, item(INTRO_ITEM))
     with server.runs.sending_stop([INTROS]):
         pass
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
 
 
@@ -501,7 +512,7 @@ def test_run_whose_start_was_not_seen_is_no_news_but_its_end_is() -> None:
     server = Telling(first=(BUSY, item(INTRO_ITEM)))
     assert server.news() == []
     server.frame(item(INTRO_ITEM), ended=True)
-    server.frame(IDLE)
+    server.rest()
     assert server.news() == [Outcome.FINISHED]
 
 
@@ -587,19 +598,144 @@ def test_row_is_heard_beside_a_list_that_is_too_long() -> None:
     assert server.runs.maintenance
 
 
-def test_start_of_everything_counts_what_is_listed_for_no_unanswered_start() -> None:
+def test_unanswered_start_shortly_after_a_stop_has_its_evidence() -> None:
     server = Telling(first=())
     server.accept(INTROS)
     server.poll(item(INTRO_ITEM))
     server.runs.record_stop(INTROS, server.now)
     server.leave_unanswered(INTROS)
-    server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
-    server.runs.record_start_all()
-    server.frame(item(INTRO_ITEM, "2"))
-    server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    server.poll(item(INTRO_ITEM))
     assert not server.running
-    server.frame(item(INTRO_ITEM, "3"))
+    server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
     assert server.running == {INTROS: KnownBy.OBSERVED}
+
+
+def test_item_that_was_stopped_is_remembered_when_it_is_not_listed_for_a_while() -> None:
+    server = Telling(first=())
+    server.poll(item(INTRO_ITEM))
+    server.runs.record_stop(INTROS, server.now)
+    server.poll()
+    server.poll(item(INTRO_ITEM))
+    server.runs.record_server_gone()
+    server.poll(item(INTRO_ITEM))
+    assert not server.running
+
+
+def test_only_the_latest_stopped_items_are_remembered() -> None:
+    server = Telling(first=())
+    server.poll(item(INTRO_ITEM, "first"))
+    server.runs.record_stop(INTROS, server.now)
+    server.poll(*(item(INTRO_ITEM, f"{number}") for number in range(MOST_DENIED)))
+    server.runs.record_stop(INTROS, server.now)
+    server.poll(*(item(INTRO_ITEM, f"{number}") for number in range(MOST_DENIED)))
+    assert not server.running
+    server.poll(item(INTRO_ITEM, "first"))
+    assert server.running
+
+
+def test_row_that_is_idle_for_a_moment_between_two_tasks_ends_nothing() -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.take_events()
+    server.frame(IDLE, after=60)
+    server.poll(IDLE, item(INTRO_ITEM), after=ROW_STAYS_IDLE.total_seconds() - 0.1)
+    assert (INTROS in server.running, server.runs.maintenance) == (True, True)
+    server.frame(BUSY)
+    server.polls(60, BUSY, item(INTRO_ITEM))
+    assert (INTROS in server.running, server.runs.maintenance) == (True, True)
+    assert server.news() == []
+
+
+def test_row_that_stays_idle_ends_a_run_as_of_its_turn_whatever_is_listed_since() -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.frame(IDLE, after=60)
+    turned = server.now
+    server.poll(IDLE, item(INTRO_ITEM))
+    server.poll(IDLE, item(INTRO_ITEM))
+    ended = server.ended()
+    assert (ended.outcome, ended.ended, ended.duration) == (
+        Outcome.FINISHED,
+        turned,
+        seconds(60),
+    )
+    assert not server.runs.maintenance
+
+
+def test_item_that_begins_while_the_row_is_idle_for_a_moment_is_unclear_until_it_is_busy() -> None:
+    for row, running in ((IDLE, {}), (BUSY, {LOUDNESS: KnownBy.OBSERVED})):
+        server = Telling(row_proven=True)
+        server.frame(BUSY)
+        server.frame(IDLE, after=60)
+        assert not server.frame(item(LOUDNESS_ITEM), after=1)
+        server.poll(IDLE, item(LOUDNESS_ITEM), after=1)
+        assert not server.running
+        server.frame(row)
+        assert server.running == running
+        server.poll(row, item(LOUDNESS_ITEM), after=20)
+        assert server.running == running
+
+
+def test_start_while_the_row_is_idle_for_a_moment_has_its_evidence_from_it() -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM), ended=True)
+    server.frame(IDLE, after=60)
+    server.accept(BACKUP)
+    server.frame(BUSY, after=1)
+    server.polls(60, BUSY)
+    assert BACKUP in server.running
+    server.rest()
+    assert (BACKUP, Outcome.FINISHED) in server.outcomes()
+
+
+def test_start_while_the_row_is_idle_for_a_moment_is_not_ended_by_it() -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(IDLE, after=60)
+    server.accept(BACKUP)
+    server.polls(25, IDLE)
+    assert BACKUP in server.running
+    server.polls(5, IDLE)
+    assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
+
+
+def test_idle_row_ends_a_run_that_never_saw_it_busy_at_its_grace_time() -> None:
+    server = Telling(row_proven=True)
+    server.accept(OPTIMIZE)
+    server.now += GRACE
+    server.runs.record_server_busy(server.now)
+    assert OPTIMIZE in server.running
+    server.poll(IDLE)
+    assert server.outcomes() == [(OPTIMIZE, Outcome.END_NOT_SEEN)]
+
+
+def test_empty_list_of_tasks_is_no_reason_to_forget_but_a_short_one_is() -> None:
+    server = Telling(first=())
+    server.poll(item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    server.runs.record_task_list([INTROS, LOUDNESS])
+    server.runs.record_task_list([])
+    assert server.running.keys() == {INTROS, LOUDNESS}
+    server.runs.record_task_list([LOUDNESS])
+    assert server.running.keys() == {LOUDNESS}
+
+
+def test_start_that_breaks_off_unexpectedly_is_forgotten_after_its_grace() -> None:
+    server = Telling()
+
+    def break_off() -> None:
+        with server.runs.sending_start(BACKUP, server.now):
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
+    before = server.runs.unsettled
+    server.poll(IDLE, after=GRACE.total_seconds())
+    assert (before, server.runs.unsettled) == (True, False)
+    assert server.news() == []
 
 
 # --- out of sight, restarts
@@ -609,7 +745,7 @@ def test_row_that_turned_idle_while_nobody_looked_is_no_end_that_was_seen() -> N
     server = Telling()
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.record_poll_failure()
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
 
 
@@ -618,7 +754,7 @@ def test_evidence_after_a_failed_poll_makes_good_for_it() -> None:
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.record_poll_failure()
     server.poll(BUSY, item(INTRO_ITEM))
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
 
 
@@ -628,7 +764,7 @@ def test_row_evidence_after_a_failed_poll_makes_good_for_it() -> None:
     server.poll(BUSY)
     server.runs.record_poll_failure()
     server.poll(BUSY)
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(OPTIMIZE, Outcome.FINISHED)]
 
 
@@ -660,7 +796,7 @@ def test_run_that_goes_on_over_a_restart_keeps_its_start_and_is_no_news() -> Non
     server.poll(BUSY, item(INTRO_ITEM), after=40)
     assert server.runs.running == {INTROS: Run(INTROS, started, KnownBy.OBSERVED)}
     assert server.news() == []
-    server.poll(IDLE)
+    server.rest()
     ended = server.ended()
     assert (ended.outcome, ended.duration) == (Outcome.FINISHED, seconds(40))
 
@@ -756,7 +892,7 @@ def test_optimization_goes_on_over_a_restart_by_its_row() -> None:
     server = restarted(server)
     server.polls(600, BUSY)
     assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(OPTIMIZE, Outcome.FINISHED)]
 
 
@@ -768,3 +904,14 @@ def test_update_of_the_server_ends_every_run_without_an_end() -> None:
     assert server.outcomes() == [(SCAN, Outcome.END_NOT_SEEN)]
     assert not server.runs.maintenance
     assert not server.runs.row_proven
+
+
+def test_row_that_an_outage_has_turned_idle_counts_at_once() -> None:
+    """What an outage has ended is no news, so it must be known with the first good poll."""
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.record_poll_failure()
+    server.poll(IDLE)
+    assert server.outcomes() == [(INTROS, Outcome.END_NOT_SEEN)]
+    assert not server.runs.maintenance

@@ -148,12 +148,6 @@ class Laws(RuleBasedStateMachine):
         assert not self.runs.running
 
     @rule()
-    def start_all(self) -> None:
-        before = self.runs.running
-        self.runs.record_start_all()
-        assert self.runs.running == before
-
-    @rule()
     def poll_fails(self) -> None:
         self.runs.record_poll_failure()
 

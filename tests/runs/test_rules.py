@@ -6,6 +6,7 @@ import pytest
 
 from custom_components.plex_butler.plex import Activity
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
+from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from custom_components.plex_butler.runs.tracker import RunTracker
 from tests.runs.server import (
     BUSY,
@@ -154,7 +155,7 @@ def test_mapped_item_with_a_busy_row_is_observed(row: Activity) -> None:
 def test_run_that_was_there_at_first_contact_has_no_start_and_no_duration() -> None:
     server = Server(first=(BUSY, item(INTRO_ITEM)))
     assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
-    server.poll(IDLE)
+    server.rest()
     ended = server.ended()
     assert (ended.outcome, ended.ended, ended.duration) == (Outcome.FINISHED, NIGHT, None)
 
@@ -234,10 +235,10 @@ def test_ambiguous_item_does_not_outlive_the_row_that_was_busy_for_our_task() ->
     server = Server()
     server.accept(SCAN, server.now)
     server.poll(BUSY, item(SCAN_ITEM))
-    last_seen = server.now
-    server.poll(IDLE, item(SCAN_ITEM, "2"))
+    server.rest(item(SCAN_ITEM, "2"))
     ended = server.ended()
-    assert (ended.outcome, ended.ended) == (Outcome.FINISHED, last_seen)
+    turned = server.now - ROW_STAYS_IDLE
+    assert (ended.outcome, ended.ended) == (Outcome.FINISHED, turned)
 
 
 def test_busy_row_alone_is_maintenance_without_a_task() -> None:
@@ -245,7 +246,7 @@ def test_busy_row_alone_is_maintenance_without_a_task() -> None:
     server.poll(BUSY)
     assert not server.running
     assert (server.runs.maintenance, server.runs.unsettled) == (True, True)
-    server.poll(IDLE)
+    server.rest()
     assert (server.runs.maintenance, server.runs.unsettled) == (False, False)
 
 
@@ -263,7 +264,7 @@ def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
     server.polls(1200, BUSY)
     assert server.running == {OPTIMIZE: KnownBy.ASSUMED}
     last_seen = server.now
-    server.poll(IDLE)
+    server.rest()
     assert server.ended() == EndedRun(
         OPTIMIZE, NIGHT, last_seen, seconds(1205), Outcome.FINISHED, KnownBy.ASSUMED, last_seen
     )
@@ -300,7 +301,7 @@ def test_row_that_is_explained_just_after_it_turned_busy_has_shown_no_other_run(
     server.accept(BACKUP, server.now)
     server.poll(BUSY)
     server.poll(BUSY, item(INTRO_ITEM), after=4)
-    server.poll(IDLE)
+    server.rest()
     assert (BACKUP, Outcome.END_NOT_SEEN) in server.outcomes()
 
 
@@ -310,7 +311,7 @@ def test_freeze_from_before_the_row_turned_busy_stays_evidence() -> None:
     server.now += seconds(10)
     server.freeze(server.now)
     server.poll(BUSY, item(INTRO_ITEM))
-    server.poll(IDLE)
+    server.rest()
     assert (OPTIMIZE, Outcome.FINISHED) in server.outcomes()
 
 
@@ -332,7 +333,7 @@ def test_row_that_was_explained_stays_so_in_the_pauses_between_items() -> None:
         server.polls(15, BUSY)
     assert server.running == {INTROS: KnownBy.OBSERVED}
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
-    server.poll(IDLE)
+    server.rest()
     take_ended(server.runs)
     server.accept(BACKUP, server.now)
     server.polls(60, BUSY)
@@ -378,7 +379,7 @@ def test_row_turning_idle_ends_a_run_without_own_evidence_as_not_seen() -> None:
     server = Server(first=(BUSY,))
     server.accept(BACKUP, server.now)
     server.poll(BUSY)
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(BACKUP, Outcome.END_NOT_SEEN)]
 
 
@@ -394,6 +395,7 @@ def test_row_that_vanishes_after_it_was_seen_busy_is_idle() -> None:
     server = Server(row_proven=True, first=())
     server.poll(BUSY, item(INTRO_ITEM))
     server.poll()
+    server.poll(after=10)
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
 
 
@@ -473,7 +475,7 @@ def test_night_of_forty_episodes_is_one_run() -> None:
         server.polls(60, BUSY, item(INTRO_ITEM, f"{episode}"))
         server.polls(290, BUSY)
     assert server.outcomes() == []
-    server.poll(IDLE)
+    server.rest()
     assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
 
 
@@ -511,9 +513,9 @@ def test_last_items_after_a_stop_are_no_new_run_but_later_ones_are() -> None:
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.record_stop(INTROS, server.now)
     take_ended(server.runs)
-    server.polls(115, BUSY, item(INTRO_ITEM))
+    server.polls(3600, BUSY, item(INTRO_ITEM), every=60)
     assert not server.running
-    server.poll(BUSY, item(INTRO_ITEM))
+    server.poll(BUSY, item(INTRO_ITEM), item(INTRO_ITEM, "2"))
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
@@ -536,15 +538,6 @@ def test_items_count_at_once_for_what_was_already_running_after_a_stop() -> None
     assert server.running == {INTROS: KnownBy.OBSERVED}
 
 
-def test_stop_is_settled_once_no_last_item_can_be_listed() -> None:
-    server = Server()
-    server.runs.record_stop(INTROS, server.now)
-    server.polls(115, IDLE)
-    assert server.runs.unsettled
-    server.poll(IDLE)
-    assert not server.runs.unsettled
-
-
 def test_stop_of_what_did_not_run_for_us_reports_nothing() -> None:
     server = Server()
     server.runs.record_stop(BACKUP, server.now)
@@ -563,15 +556,16 @@ def test_stop_all_ends_everything_and_its_last_items_too() -> None:
         (BACKUP, Outcome.STOPPED),
         (INTROS, Outcome.STOPPED),
     ]
-    server.poll(BUSY, item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    server.poll(BUSY, item(INTRO_ITEM))
     assert not server.running
+    server.poll(BUSY, item(INTRO_ITEM), item(LOUDNESS_ITEM, "2"))
+    assert server.running == {LOUDNESS: KnownBy.OBSERVED}
 
 
 def test_new_items_count_at_once_when_all_is_started_after_it_was_stopped() -> None:
     server = Server(row_proven=True)
     server.poll(BUSY, item(INTRO_ITEM), item(SCAN_ITEM, "9"))
     server.runs.record_stop_all(server.now)
-    server.runs.record_start_all()
     server.poll(BUSY, item(INTRO_ITEM))
     assert not server.running
     server.poll(BUSY, item(INTRO_ITEM, "2"))

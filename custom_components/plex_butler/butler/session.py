@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from ..plex import (
@@ -25,8 +26,10 @@ from ..plex import (
     StopResult,
 )
 from ..runs.models import EndedRun, RunEvent
-from ..runs.rules import GRACE
+from ..runs.rules import GRACE, GRACE_ALREADY_RUNNING
+from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
+from .clock import SteadyClock
 from .snapshot import Snapshot
 from .statistics import Statistics
 from .stream import ChangesDuringPoll, StreamHealth
@@ -58,7 +61,9 @@ class ButlerSession:
 
     _server: Server  # set by the first good poll
 
-    def __init__(self, client: PlexClient, statistics: Statistics) -> None:
+    def __init__(
+        self, client: PlexClient, statistics: Statistics, clock: SteadyClock | None = None
+    ) -> None:
         """Initialize without any knowledge; nothing is sent."""
         self.tasks: Mapping[str, ButlerTask] = {}
         self.last_runs: Mapping[str, EndedRun] = {}
@@ -66,6 +71,7 @@ class ButlerSession:
         self.tracker = RunTracker()
         self._client = client
         self._statistics = statistics
+        self._clock = clock or SteadyClock()
         self._task_list_read: datetime | None = None
         self._commanded: datetime | None = None
         self._commands = 0
@@ -78,10 +84,14 @@ class ButlerSession:
 
     # --- what is known
 
+    def now(self) -> datetime:
+        """Return the time for intervals, which is not what the system's clock shows."""
+        return self._clock.now()
+
     @property
     def pace(self) -> timedelta:
         """Return how long to wait before the next poll."""
-        recent = self._commanded is not None and _utcnow() - self._commanded < GRACE
+        recent = self._commanded is not None and self._clock.now() - self._commanded < GRACE
         if recent or self.tracker.unsettled or self.task_list_due or self._unclear:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if self._stream.is_reliable else IDLE_INTERVAL
@@ -96,7 +106,7 @@ class ButlerSession:
         return Snapshot(
             self._server,
             self.tasks,
-            self.tracker.running,
+            {task: run.moved(self._clock.utc) for task, run in self.tracker.running.items()},
             self.last_runs,
             self.tracker.maintenance,
             server_busy,
@@ -104,11 +114,36 @@ class ButlerSession:
 
     def take_events(self) -> tuple[RunEvent, ...]:
         """Return the events since the last call, in order, and update the last runs by them."""
-        events = self.tracker.take_events()
+        events = tuple(event.moved(self._clock.utc) for event in self.tracker.take_events())
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
             self.last_runs = {**self.last_runs, **ended}
         return events
+
+    # --- restarts of Home Assistant
+
+    def restore_runs(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
+        """Continue the runs from before a restart. Must be called before the first poll."""
+        now = self._clock.now()
+
+        def not_in_the_future(utc: datetime) -> datetime:
+            # The system's clock may have been set back since then.
+            return min(self._clock.steady(utc), now)
+
+        restored = {
+            task: replace(
+                run.moved(not_in_the_future),
+                grace_until=run.grace_until
+                and min(self._clock.steady(run.grace_until), now + GRACE_ALREADY_RUNNING),
+            )
+            for task, run in runs.items()
+        }
+        self.tracker.restore(restored, row_proven=row_proven)
+
+    def runs_to_store(self) -> dict[str, TrackedRun]:
+        """Return the runs to restore after a restart, with their times in UTC."""
+        runs = self.tracker.to_store()
+        return {task: run.moved(self._clock.utc) for task, run in runs.items()}
 
     # --- polling
 
@@ -117,7 +152,7 @@ class ButlerSession:
 
         `server_updated` is called as soon as another version answers, which ends every run.
         """
-        now = _utcnow()
+        now = self._clock.now()
         interval = TASK_LIST_INTERVAL_STREAM if self._stream.is_reliable else TASK_LIST_INTERVAL
         due = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
         if due:
@@ -148,7 +183,7 @@ class ButlerSession:
         Returns whether its maintenance may be the reason.
         """
         self._stream.record_poll_failure()
-        self.tracker.record_server_busy(_utcnow())
+        self.tracker.record_server_busy(self._clock.now())
         return self.tracker.maintenance
 
     def record_poll_failure(self) -> None:
@@ -208,7 +243,7 @@ class ButlerSession:
         self._statistics.count_poll(activities)
         if self._stream.record_poll(since_open=since_open, differs=differs):
             self._statistics.stream["silent"] += 1
-        self.tracker.record_poll(self._during_poll.apply(listed), _utcnow())
+        self.tracker.record_poll(self._during_poll.apply(listed), self._clock.now())
 
     # --- the stream
 
@@ -220,7 +255,7 @@ class ButlerSession:
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
         """Record the changes of one frame; return whether only a poll can show what they mean."""
-        now, unclear = _utcnow(), False
+        now, unclear = self._clock.now(), False
         for change in changes:
             self._statistics.count_change(change)
             if isinstance(change, ActivityChanged):
@@ -252,7 +287,7 @@ class ButlerSession:
         # Activities that are listed just before the start were not caused by it.
         await self._read_activities()
         before_sending()
-        sent = _utcnow()
+        sent = self._clock.now()
         with self._sending_command(), self.tracker.sending_start(name, sent) as start:
             try:
                 result = await self._client.start_task(name)
@@ -262,18 +297,18 @@ class ButlerSession:
                 start.record_refused()
                 raise
             if result is StartResult.STARTED:
-                start.record_accepted(_utcnow())
+                start.record_accepted(self._clock.now())
             else:
-                start.record_already_running(_utcnow())
+                start.record_already_running(self._clock.now())
         self._count_answer("start_task", name, result)
-        return result, sent
+        return result, self._clock.utc(sent)
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task."""
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
-                self.tracker.record_stop(name, _utcnow())
+                self.tracker.record_stop(name, self._clock.now())
             else:
                 self.tracker.record_not_running(name)
         self._count_answer("stop_task", name, result)
@@ -283,14 +318,13 @@ class ButlerSession:
         """Start all tasks that are enabled and due; no task runs by that alone."""
         with self._sending_command():
             await self._client.start_all()
-            self.tracker.record_start_all()
         self._statistics.count_answer("start_all", "accepted")
 
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
-            self.tracker.record_stop_all(_utcnow())
+            self.tracker.record_stop_all(self._clock.now())
         self._statistics.count_answer("stop_all", "accepted")
 
     @contextmanager
@@ -304,13 +338,9 @@ class ButlerSession:
         self._record_command()
 
     def _record_command(self) -> None:
-        self._commanded = _utcnow()
+        self._commanded = self._clock.now()
         self._commands += 1
 
     def _count_answer(self, command: str, name: str, answer: str) -> None:
         task = self.tasks.get(name)
         self._statistics.count_answer(command, answer, enabled=task.enabled if task else None)
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)

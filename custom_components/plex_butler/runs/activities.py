@@ -15,11 +15,14 @@ from typing import Final
 from ..plex import BUTLER_ROW, MOST_ACTIVITIES, Activity
 from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, KnownTask
 
+MOST_DENIED: Final = 1_000
+"""How many denied activities of one type are remembered, the latest ones."""
+
 _IDLE_PROGRESS: Final = 100
 
 
 class Row(Enum):
-    """The state of Butler's row."""
+    """The state of Butler's row, which stays busy for a while when the row turns idle."""
 
     UNPROVEN = "unproven"
     """It says nothing: it was never seen busy on this version of the server, or there is none."""
@@ -32,25 +35,34 @@ class ListedOfType:
     """The listed activities of one type, by their uuids.
 
     `counted`: those that can be evidence.
-    `denied`: those that cannot, because an answer of the server has shown that they are not Butler's.
+    `denied`: those that never can, because they were listed when the server answered that the task
+    has stopped or does not run. They are remembered when they are no longer listed.
     `beside_busy_row`: the counted ones that began while the row was busy.
     `unclear`: the counted ones that began while the row was idle when it was last seen; it may be
     busy by now, and the next poll decides.
     """
 
     counted: set[str] = field(default_factory=set)
-    denied: set[str] = field(default_factory=set)
+    denied: dict[str, None] = field(default_factory=dict)
     beside_busy_row: set[str] = field(default_factory=set)
     unclear: set[str] = field(default_factory=set)
 
+    def add(self, uuid: str, *, row_shows_work: bool) -> None:
+        """Add an activity."""
+        if uuid not in self.denied:
+            self.counted.add(uuid)
+            (self.beside_busy_row if row_shows_work else self.unclear).add(uuid)
+
     def remove(self, uuid: str) -> None:
         """Remove an activity."""
-        for uuids in (self.counted, self.denied, self.beside_busy_row, self.unclear):
+        for uuids in (self.counted, self.beside_busy_row, self.unclear):
             uuids.discard(uuid)
 
     def deny(self) -> None:
-        """Prevent every activity that is listed now from being evidence."""
-        self.denied |= self.counted
+        """Prevent every activity that is listed now from ever being evidence."""
+        self.denied |= dict.fromkeys(self.counted)
+        for uuid in list(self.denied)[:-MOST_DENIED]:
+            del self.denied[uuid]
         self.counted.clear()
         self.beside_busy_row.clear()
         self.unclear.clear()
@@ -62,6 +74,7 @@ class ActivityList:
 
     `types`: the type of every activity but the row, by uuid.
     `row_busy_since`: when the row last turned busy.
+    `row_idle_since`: since when the row is idle, while it still counts as busy.
     `row_explained`: an activity has shown which task the row is busy for.
     `good_polls_since`: the time of the first poll since which none has failed; None after a failure.
     `row_seen_idle`: the row was seen idle since then.
@@ -70,6 +83,7 @@ class ActivityList:
     types: dict[str, str] = field(default_factory=dict)
     row: Row = Row.UNPROVEN
     row_busy_since: datetime | None = None
+    row_idle_since: datetime | None = None
     row_explained: bool = False
     row_seen_idle: bool = False
     good_polls_since: datetime | None = None
@@ -82,6 +96,11 @@ class ActivityList:
     _progress: dict[str, int | None] = field(default_factory=dict)
     _busy_rows: set[str] = field(default_factory=set)
     _rows_without_progress: set[str] = field(default_factory=set)
+
+    @property
+    def row_shows_work(self) -> bool:
+        """Return whether the row is busy at this moment."""
+        return self.row is Row.BUSY and self.row_idle_since is None
 
     def of_type(self, type_: str) -> ListedOfType:
         """Return the listed activities of a type that some task causes."""
@@ -110,8 +129,14 @@ class ActivityList:
         for uuid, type_ in types.items():
             if uuid not in self.types:
                 self._add_type(uuid, type_)
-        for listed in self._of_type.values():
-            listed.unclear.clear()
+        if self.row_idle_since is None:
+            self._decide_unclear()
+
+    def settle_row(self) -> datetime | None:
+        """Let a row that has stayed idle count as idle; return when it turned."""
+        turned, self.row, self.row_idle_since = self.row_idle_since, Row.IDLE, None
+        self._decide_unclear()
+        return turned
 
     def record_poll(self, now: datetime) -> None:
         """Record that a poll succeeded: activities that begin from now on are seen to begin."""
@@ -136,7 +161,7 @@ class ActivityList:
             self._remove_type(activity.uuid)
 
     def deny(self, task: KnownTask) -> None:
-        """Prevent every activity that is listed now from being evidence for a task."""
+        """Prevent every activity that is listed now from ever being evidence for a task."""
         if task.activity_type:
             self._of_type[task.activity_type].deny()
 
@@ -149,7 +174,7 @@ class ActivityList:
         self._rows_without_progress.clear()
         if self.row is Row.BUSY:
             self.row = Row.IDLE
-        self.row_explained = False
+        self.row_idle_since, self.row_explained = None, False
         self.record_poll_failure()
 
     def record_poll_failure(self) -> None:
@@ -160,8 +185,7 @@ class ActivityList:
     def _add_type(self, uuid: str, type_: str) -> None:
         self.types[uuid] = type_
         if listed := self._of_type.get(type_):
-            listed.counted.add(uuid)
-            (listed.beside_busy_row if self.row is Row.BUSY else listed.unclear).add(uuid)
+            listed.add(uuid, row_shows_work=self.row_shows_work)
 
     def _remove_type(self, uuid: str) -> None:
         if listed := self._of_type.get(self.types.pop(uuid)):
@@ -199,15 +223,18 @@ class ActivityList:
         """Set the state of Butler's row, which is busy if any row is."""
         if self._progress and len(self._progress) == len(self._rows_without_progress):
             return
-        before = self.row
-        if self._busy_rows:
-            self.row = Row.BUSY
-        elif before is Row.BUSY:
-            self.row, self.row_explained = Row.IDLE, False
-        if self.row is not Row.BUSY or before is Row.BUSY:
+        if not self._busy_rows:
+            if self.row_shows_work:
+                self.row_idle_since, self.row_explained = now, False
             return
-        self.row_busy_since = now
+        if self.row_shows_work:
+            return
         for listed in self._of_type.values():
             # As long as the row was unproven, all of these may have begun while it was busy.
-            listed.beside_busy_row |= listed.counted if before is Row.UNPROVEN else listed.unclear
+            listed.beside_busy_row |= listed.counted if self.row is Row.UNPROVEN else listed.unclear
+        self._decide_unclear()
+        self.row, self.row_busy_since, self.row_idle_since = Row.BUSY, now, None
+
+    def _decide_unclear(self) -> None:
+        for listed in self._of_type.values():
             listed.unclear.clear()

@@ -1,6 +1,7 @@
 """The models of runs: those that go on, and those that have ended."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -36,6 +37,10 @@ class Run:
     known_by: KnownBy
     ours: bool = False
 
+    def moved(self, move: Callable[[datetime], datetime]) -> Run:
+        """Return a copy whose times are those of another clock."""
+        return replace(self, started=self.started and move(self.started))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the run as in responses and trigger variables."""
         return {
@@ -62,6 +67,15 @@ class EndedRun:
     outcome: Outcome
     known_by: KnownBy
     last_known: datetime
+
+    def moved(self, move: Callable[[datetime], datetime]) -> EndedRun:
+        """Return a copy whose times are those of another clock."""
+        return replace(
+            self,
+            started=self.started and move(self.started),
+            ended=self.ended and move(self.ended),
+            last_known=move(self.last_known),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the run as in responses and trigger variables, with `duration` in seconds."""

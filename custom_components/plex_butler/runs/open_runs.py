@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from . import rules
-from .activities import ActivityList, Row
+from .activities import ActivityList
 from .models import KnownBy, Outcome, RunEvent
 from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, BY_NAME
 from .tracked_run import TrackedRun
@@ -23,13 +23,7 @@ class OpenRuns:
         self._shown = shown
         self._sent: dict[str, TrackedRun] = {}
         self._held: Counter[str] = Counter()
-        self._stopped: dict[str, datetime] = {}
         self._events: list[RunEvent] = []
-
-    @property
-    def unsettled(self) -> bool:
-        """Return whether there is a run, or a stop whose last activities may still be listed."""
-        return bool(self.runs or self._stopped)
 
     def take_events(self) -> tuple[RunEvent, ...]:
         """Return the events since the last call, in order."""
@@ -55,7 +49,7 @@ class OpenRuns:
             grace_until=now + rules.GRACE,
             confirmed=False,
             row_idle_at_command=(
-                self._shown.good_polls_since is not None and self._shown.row is not Row.BUSY
+                self._shown.good_polls_since is not None and not self._shown.row_shows_work
             ),
             foreign=frozenset(self._shown.listed_of_task(known)) if known else frozenset(),
         )
@@ -69,12 +63,10 @@ class OpenRuns:
             self.runs[task] = sent
             self._collect_activities(task, sent)
         sent.confirmed = True
-        self._stopped.pop(task, None)
 
     def join(self, task: str, sent: TrackedRun, now: datetime) -> None:
         """Record the answer that a task was running already; since when is not known."""
         self._sent.pop(task, None)
-        self._stopped.pop(task, None)
         # A run that has ended since the start was sent does not come back.
         run = self.runs.setdefault(task, self._our_start(task, now))
         if run is sent or not run.confirmed:
@@ -107,16 +99,10 @@ class OpenRuns:
             self._held.subtract(held)
 
     def stop(self, task: str, now: datetime) -> None:
-        """End a run that the server has stopped; its last activities may still be listed."""
-        self._stopped[task] = now
+        """End a run that the server has stopped; the last activity may go on for minutes (seen)."""
         if task in self.runs:
             self.end(task, Outcome.STOPPED, now)
-
-    def forget_stops(self) -> None:
-        """Let activities that begin from now on be evidence for stopped tasks as well."""
-        for task in self._stopped:
-            self._deny_listed(task)
-        self._stopped.clear()
+        self._deny_listed(task)
 
     def end_by_answer(self, task: str) -> None:
         """End a run of which an answer of the server has shown that it does not go on."""
@@ -177,20 +163,17 @@ class OpenRuns:
     def conclude(self, now: datetime, *, polled: bool = False) -> None:
         """Begin and end runs by all evidence there is."""
         self._forget_unanswered(now)
-        self._stopped = {
-            task: stopped
-            for task, stopped in self._stopped.items()
-            if rules.is_stopping(stopped, now)
-        }
+        turned = self._shown.settle_row() if rules.row_stays_idle(self._shown, now) else None
         evident = self.update_all(now, polled=polled)
         row = self._shown.row
         for task, run in tuple(self.runs.items()):
-            run.row_seen_busy |= row is Row.BUSY
+            run.row_seen_busy |= self._shown.row_shows_work
             if task in evident or task in self._sent or self._held[task] > 0:
                 continue
             run.polls_without += polled
             if outcome := rules.outcome(run, row, now):
-                self.end(task, outcome, run.last_seen)
+                ended = run.last_seen
+                self.end(task, outcome, min(ended, turned) if ended and turned else ended)
 
     def _forget_unanswered(self, now: datetime) -> None:
         """Remove unanswered starts for which no evidence came in time."""
@@ -211,7 +194,7 @@ class OpenRuns:
         else:
             listed = self._shown.of_type(known.activity_type)
             by_rule = rules.known_by(run, listed, self._shown.row)
-            if by_rule is None or task in self._stopped or not self._is_listed(task):
+            if by_rule is None or not self._is_listed(task):
                 return None
             known_by = by_rule
         if run is None:
@@ -224,7 +207,7 @@ class OpenRuns:
         """Record a busy row as evidence for the one task that explains it."""
         shown = self._shown
         observed = any(self.runs[task].known_by is KnownBy.OBSERVED for task in evident)
-        if shown.row is Row.BUSY and observed and not shown.row_explained:
+        if shown.row_shows_work and observed and not shown.row_explained:
             shown.row_explained = True
             self._take_back_row(now)
         if (task := rules.meant_by_row(self.runs, shown)) is None:
@@ -244,7 +227,7 @@ class OpenRuns:
                     run.row_seen = None
 
     def _deny_listed(self, task: str) -> None:
-        """Prevent every activity that is listed now from being evidence for a task."""
+        """Prevent every activity that is listed now from ever being evidence for a task."""
         if known := BY_NAME.get(task):
             self._shown.deny(known)
             if run := self.runs.get(task):

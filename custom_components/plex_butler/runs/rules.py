@@ -25,8 +25,8 @@ GAP_NO_ROW: Final = timedelta(minutes=2)
 """The same without a busy row."""
 GAP_POLLS: Final = 3
 """How many polls in a row must have shown no evidence as well, before the run ends."""
-STOPPING: Final = timedelta(minutes=2)
-"""How long after a stop the last activities of the task may still be listed."""
+ROW_STAYS_IDLE: Final = timedelta(seconds=10)
+"""How long the row must stay idle before it counts: between two tasks it may be idle for a moment."""
 ROW_EXPLAINED: Final = timedelta(seconds=5)
 """How long after the row turned busy an activity can still explain for which task that is."""
 
@@ -68,7 +68,7 @@ def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | N
     "Butler's row turns busy after you started a single task"; None for "Butler's row is busy, and
     nothing shows why".
     """
-    if shown.row is not Row.BUSY or shown.row_explained:
+    if not shown.row_shows_work or shown.row_explained:
         return None
     waiting = [
         task for task, run in runs.items() if run.row_idle_at_command and run.activity_seen is None
@@ -80,6 +80,18 @@ def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
     """Return whether the row turned busy so recently that an activity may still explain it."""
     since = shown.row_busy_since
     return since is not None and now - since < ROW_EXPLAINED
+
+
+def row_stays_idle(shown: ActivityList, now: datetime) -> bool:
+    """Return whether a row that turned idle has been so for long enough to count as idle.
+
+    "Butler's row turns idle and stays so". By the first good poll after one that failed it counts
+    at once: when it turned was not seen, and what an outage has ended is no news.
+    """
+    since = shown.row_idle_since
+    if since is None:
+        return False
+    return shown.good_polls_since is None or now - since >= ROW_STAYS_IDLE
 
 
 def start_was_seen(shown: ActivityList, now: datetime) -> bool:
@@ -98,14 +110,14 @@ def start_was_seen(shown: ActivityList, now: datetime) -> bool:
 def outcome(run: TrackedRun, row: Row, now: datetime) -> Outcome | None:
     """Return how a run without evidence has ended, or None if it may still go on.
 
-    "Butler's row turns idle, or no activity comes".
+    "Butler's row turns idle and stays so for 10 seconds, or no activity comes".
     """
     if row is Row.IDLE and run.row_seen_busy:
         seen = run.last_seen and not run.polls_failed
         return Outcome.FINISHED if seen else Outcome.END_NOT_SEEN
     if run.grace_until and now < run.grace_until:
         return None
-    if run.last_seen is None:
+    if run.last_seen is None or (row is Row.IDLE and run.activity_seen is None):
         return Outcome.END_NOT_SEEN
     if now - run.last_seen < _gap(row):
         return None
@@ -123,14 +135,6 @@ def was_seen_to_run(run: TrackedRun) -> bool:
     "Plex answers that the task does not run any more".
     """
     return run.known_by is KnownBy.OBSERVED and not run.polls_failed
-
-
-def is_stopping(stopped: datetime, now: datetime) -> bool:
-    """Return whether activities that are listed now may be the last ones of a stopped task.
-
-    "You stop a task".
-    """
-    return now - stopped < STOPPING
 
 
 def may_keep_server_busy(task: str, run: TrackedRun, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """One run, and the evidence for it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from .models import EndedRun, KnownBy, Outcome, Run
@@ -56,6 +57,16 @@ class TrackedRun:
     def record_row(self, now: datetime) -> None:
         """Record a busy row, or a server that answers nothing, as evidence."""
         self.row_seen, self.polls_failed = now, False
+
+    def moved(self, move: Callable[[datetime], datetime]) -> TrackedRun:
+        """Return a copy whose times are those of another clock."""
+        return replace(
+            self,
+            since=move(self.since),
+            grace_until=self.grace_until and move(self.grace_until),
+            activity_seen=self.activity_seen and move(self.activity_seen),
+            row_seen=self.row_seen and move(self.row_seen),
+        )
 
     def as_run(self, task: str) -> Run:
         """Return what is shown of the run."""

@@ -74,7 +74,7 @@ class RunTracker:
     @property
     def unsettled(self) -> bool:
         """Return whether anything runs, or a command still waits for evidence."""
-        return self._open.unsettled or self._shown.row is Row.BUSY
+        return bool(self._open.runs) or self._shown.row is Row.BUSY
 
     @property
     def listed(self) -> frozenset[str]:
@@ -135,10 +135,6 @@ class RunTracker:
         """Record the answer that a task was not running."""
         self._open.end_by_answer(task)
 
-    def record_start_all(self) -> None:
-        """Record that the server accepted to start all tasks; no task runs by that alone."""
-        self._open.forget_stops()
-
     def record_stop_all(self, now: datetime) -> None:
         """Record that the server stopped all tasks and emptied its queue."""
         # Also those that do not run: their last activities may be listed and are no evidence.
@@ -149,8 +145,11 @@ class RunTracker:
     # --- what the server shows
 
     def record_task_list(self, tasks: Iterable[str]) -> None:
-        """Record the list of tasks: no other task can run."""
-        self._open.tasks = frozenset(tasks)
+        """Record the list of tasks: no other task can run. An empty list says nothing."""
+        listed = frozenset(tasks)
+        if not listed:
+            return
+        self._open.tasks = listed
         for task in self._open.runs.keys() - self._open.tasks:
             self._open.end(task, Outcome.END_NOT_SEEN, None)
 
@@ -190,7 +189,8 @@ class RunTracker:
     def _is_unclear(self, activity: Activity) -> bool:
         if not self.row_proven or activity.type not in BY_ACTIVITY_TYPE:
             return False
-        return activity.uuid in self._shown.of_type(activity.type).unclear
+        unclear = self._shown.of_type(activity.type).unclear
+        return activity.uuid in unclear and self._shown.row_idle_since is None
 
     # --- polls that fail
 
