@@ -108,7 +108,7 @@ def test_item_that_the_server_denied_is_no_evidence_with_another_item() -> None:
     server = Telling(row_proven=True)
     server.poll(BUSY, item(INTRO_ITEM))
     server.runs.record_not_running(INTROS)
-    server.poll(IDLE, item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    server.rest(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
     server.poll(BUSY, item(INTRO_ITEM), item(INTRO_ITEM, "2"))
     assert not server.running
 
