@@ -11,7 +11,8 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
+from .butler.schedule import ACTIVE_INTERVAL, IDLE_INTERVAL
+from .butler.session import ButlerSession
 from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner

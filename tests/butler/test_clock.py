@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from custom_components.plex_butler.butler.clock import TOLERANCE, SteadyClock
-from custom_components.plex_butler.butler.session import (
-    TASK_LIST_INTERVAL,
-    ButlerSession,
-)
+from custom_components.plex_butler.butler.schedule import TASK_LIST_INTERVAL
+from custom_components.plex_butler.butler.session import ButlerSession
 from custom_components.plex_butler.butler.statistics import Statistics
 from custom_components.plex_butler.runs.models import EndedRun, Outcome
 from custom_components.plex_butler.runs.rules import GRACE, GRACE_ALREADY_RUNNING

@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.plex_butler.butler.session import ACTIVE_INTERVAL
+from custom_components.plex_butler.butler.schedule import ACTIVE_INTERVAL
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.rules import GRACE
 from tests.conftest import House
