@@ -230,8 +230,6 @@ class OpenRuns:
         """Prevent every activity that is listed now from ever being evidence for a task."""
         if known := BY_NAME.get(task):
             self._shown.deny(known)
-            if run := self.runs.get(task):
-                self._collect_activities(task, run)
 
     def _collect_activities(self, task: str, run: TrackedRun) -> None:
         known = BY_NAME.get(task)
