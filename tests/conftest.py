@@ -1,9 +1,9 @@
 """A Home Assistant in the test harness, and a simulated Plex Media Server on a real socket."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
@@ -28,6 +28,7 @@ from tests.flow.names import Names
 from tests.flow.user import User
 from tests.simulator import Faults, SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
+from tests.texts import TEXTS, watch
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
@@ -64,6 +65,47 @@ def _custom_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in every test that has a Home Assistant."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(autouse=True)
+def _texts() -> Generator[None]:
+    """Every text that the test shows is there, and has all its values."""
+    TEXTS.wrong.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        watch(patch)
+        yield
+    assert not TEXTS.wrong
+
+
+UNUSED: Final = pytest.StashKey[list[str]]()
+SHOWN: Final[set[str]] = set()
+"""What the worker processes have shown."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Collect what a worker process has shown."""
+    SHOWN.update(getattr(node, "workeroutput", {}).get("texts", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """After all tests, fail if there is a text that none of them has shown."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["texts"] = sorted(TEXTS.shown)
+        return
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    chosen = config.getoption("keyword") or config.getoption("collectonly")
+    if exitstatus == pytest.ExitCode.OK and everything and not chosen:
+        config.stash[UNUSED] = unused = TEXTS.unused(TEXTS.shown | SHOWN)
+        if unused:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name the texts that no test has shown."""
+    for path in config.stash.get(UNUSED, []):
+        terminalreporter.write_line(f"no test shows the text {path}", red=True)
 
 
 @pytest.fixture

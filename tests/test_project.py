@@ -57,7 +57,16 @@ def test_manifest() -> None:
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
     assert manifest["requirements"] == []
     known = {"categories", "codeowners", "config_flow", "connectivity", "documentation", "domain"}
-    known |= {"integration_type", "iot_class", "issue_tracker", "name", "requirements", "version"}
+    assert manifest["dependencies"] == ["network"]
+    known |= {
+        "dependencies",
+        "integration_type",
+        "iot_class",
+        "issue_tracker",
+        "name",
+        "requirements",
+        "version",
+    }
     assert set(manifest) <= known
 
 
@@ -122,7 +131,7 @@ ROOT_FLOORS: Final = (
     {"entity"},
     {"coordinator"},
     {"commands"},
-    {"outages", "run_store", "run_events"},
+    {"device", "outages", "run_store", "run_events", "operations"},
     {"repairs", "connection"},
     {"const"},
 )

@@ -1,14 +1,21 @@
 """Plex Butler: the maintenance tasks of Plex Media Server in Home Assistant."""
 
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+    ConfigEntryState,
+)
 from homeassistant.const import CONF_VERIFY_SSL, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .repairs import async_delete_repairs
+from .outages import async_forget_failures
 from .run_store import async_remove_store
 from .services import async_setup_services
 
@@ -16,8 +23,16 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, also if no server is set up."""
+    """Register the actions, also if no server is set up; and forget the failures of entries that end."""
+
+    @callback
+    def handle_change(_: ConfigEntryChange, entry: ConfigEntry) -> None:
+        # An entry that waits to be set up again is unloaded without a call of ours.
+        if entry.domain == DOMAIN and entry.state is ConfigEntryState.NOT_LOADED:
+            async_forget_failures(hass, entry)
+
     async_setup_services(hass)
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, handle_change)
     return True
 
 
@@ -41,11 +56,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
 
 async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> bool:
     """Unload one server."""
-    async_delete_repairs(hass, entry)
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.async_close()
+    return True
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
     """Remove what is stored about a server."""
-    async_delete_repairs(hass, entry)
     await async_remove_store(hass, entry.entry_id)

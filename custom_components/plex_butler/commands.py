@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .butler.session import ButlerSession
 from .const import DOMAIN
+from .operations import EntryUnloadedError, Operations
 from .outages import Outages
 from .plex import ButlerTask, PlexError, StartResult, StopResult, TaskNotFoundError
 from .run_events import EndedRuns, RunEvents
@@ -31,6 +32,7 @@ class Commands:
         session: ButlerSession,
         outages: Outages,
         run_events: RunEvents,
+        operations: Operations,
         *,
         after: Callable[[], None],
     ) -> None:
@@ -39,11 +41,16 @@ class Commands:
         self._session = session
         self._outages = outages
         self._run_events = run_events
+        self._operations = operations
         self._after = after
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def find(self, wanted: str) -> ButlerTask:
-        """Return the task with this name or key. Raises ServiceValidationError."""
+        """Return the task with this name or, if there is none, this key.
+
+        Of a task whose name is the key of another, only the name is looked at: the other is found by
+        its name. Raises ServiceValidationError.
+        """
         tasks = self._session.tasks
         if task := tasks.get(wanted):
             return task
@@ -52,7 +59,7 @@ class Commands:
                 return task
         raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key="task_not_listed",
+            translation_key="task_not_listed" if wanted.strip() else "no_task_named",
             translation_placeholders={"task": wanted, "server": self._entry.title},
         )
 
@@ -93,15 +100,19 @@ class Commands:
 
     async def _start(self, name: str) -> tuple[StartResult, datetime]:
         """Start a task. Of two concurrent starts, the second waits for the answer to the first."""
+        sent = False
 
-        def require_listed_and_answering() -> None:
+        def before_sending() -> None:
+            nonlocal sent
             self._outages.require_answering()
             self.find(name)
+            sent = True
 
         async with self._starting[name]:
             self.find(name)
             return await self._send(
-                partial(self._session.start, name, before_sending=require_listed_and_answering)
+                partial(self._session.start, name, before_sending=before_sending),
+                sent=lambda: sent,
             )
 
     async def _end_of(self, ended_runs: EndedRuns, started: datetime | None) -> EndedRun:
@@ -119,15 +130,33 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send[R](self, command: Callable[[], Awaitable[R]]) -> R:
-        """Send a command, unless the server does not answer."""
-        self._outages.require_answering()
+    async def _send[R](
+        self, command: Callable[[], Awaitable[R]], *, sent: Callable[[], bool] = lambda: True
+    ) -> R:
+        """Send a command, unless the server does not answer or the config entry is unloaded.
+
+        `sent` returns whether the command may have arrived at the server once it has begun.
+        """
+        begun = False
+        try:
+            async with self._operations.under_way():
+                self._outages.require_answering()
+                begun = True
+                return await self._send_now(command)
+        except EntryUnloadedError:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="unloaded_not_confirmed" if begun and sent() else "unloaded",
+                translation_placeholders={"server": self._entry.title},
+            ) from None
+
+    async def _send_now[R](self, command: Callable[[], Awaitable[R]]) -> R:
         try:
             return await command()
         except PlexError as err:
             self._outages.act_on(err)
             if isinstance(err, TaskNotFoundError):
                 self._session.read_task_list_next()
-            raise self._outages.to_exception(HomeAssistantError, err) from err
+            raise self._outages.to_command_exception(err) from err
         finally:
             self._after()

@@ -1,12 +1,13 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
+import asyncio
+from functools import cached_property
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -16,13 +17,14 @@ from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
 from .const import LOGGER
+from .device import async_device_info, async_update_device
+from .operations import EntryUnloadedError, Operations
 from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
     Notification,
     PlexClient,
     PlexError,
     Server,
-    StartingUpError,
     UnauthorizedError,
 )
 from .run_events import RunEvents
@@ -65,8 +67,14 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.session = ButlerSession(client, self.statistics)
         self.outages = Outages(hass, entry, self.statistics)
         self.run_events = RunEvents(hass, entry.entry_id)
+        self._operations = Operations()
         self.commands = Commands(
-            entry, self.session, self.outages, self.run_events, after=self._async_show_command
+            entry,
+            self.session,
+            self.outages,
+            self.run_events,
+            self._operations,
+            after=self._async_show_command,
         )
         self._stream = StreamRunner(client, self)
         self._store = RunStore(hass, entry.entry_id)
@@ -74,20 +82,35 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._shown: Snapshot | None = None
         self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
-        self._unloaded = False
-        entry.async_on_unload(self._async_unload)
+        self._following: asyncio.Task[None] | None = None
+        # Also if setting it up fails behind the first poll.
+        entry.async_on_unload(self.async_close)
+
+    @cached_property
+    def device_info(self) -> DeviceInfo:
+        """Return the device of the entities, as it was at the first good poll."""
+        return async_device_info(self.hass, self.config_entry, self.data.server)
 
     @callback
     def async_start(self) -> None:
-        """Start to follow the notification stream, until the config entry is unloaded."""
-        self.config_entry.async_create_background_task(
+        """Start to follow the notification stream, until `async_close`."""
+        self._following = self.config_entry.async_create_background_task(
             self.hass, self._stream.run(), f"{self.name} notification stream"
         )
 
-    async def _async_unload(self) -> None:
-        self._unloaded = True
+    async def async_close(self) -> None:
+        """End all that is under way, and store the runs: the config entry is being unloaded.
+
+        Whoever waits for a poll or a command goes on at once. From here on nothing is requested,
+        shown, reported or stored.
+        """
+        await self.async_shutdown()
         self._limit.async_remove()
         self.run_events.async_close()
+        await self._operations.close()
+        if self._following:
+            self._following.cancel()
+            await asyncio.wait([self._following])
         if self.data:
             await self._store.close(self._to_store())
 
@@ -119,14 +142,17 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @override
     async def _async_update_data(self) -> Snapshot:
-        """Poll the server once.
-
-        Raises UpdateFailed, or ConfigEntryAuthFailed if the token is refused at set-up.
-        """
+        """Poll the server once. Raises UpdateFailed."""
         try:
-            task_list_read = await self.session.poll(server_updated=self._async_discard_events)
+            async with self._operations.under_way():
+                task_list_read = await self.session.poll(server_updated=self._async_discard_events)
         except PlexError as err:
             return self._async_poll_failed(err)
+        except EntryUnloadedError:
+            # Nothing changes, so that nothing is logged.
+            if self.last_update_success:
+                return self.data
+            raise UpdateFailed from None
         self.outages.record_success(task_list_read=task_list_read)
         self._stream.resume()
         self.update_interval = self.session.pace
@@ -138,17 +164,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
         busy = self.data and self.outages.may_be_busy(err) and self.session.record_server_busy()
-        if busy and self.outages.record_busy(self.session.now()):
+        if busy and self.outages.record_busy(err, self.session.now()):
             return self._async_collect()
         self.session.record_poll_failure()
         if self.outages.record_failure(err):
             self.session.tracker.record_server_gone()
         self._async_discard_events()
         self.outages.act_on(err)
-        if isinstance(err, UnauthorizedError) and not self.data:
-            raise self.outages.to_exception(ConfigEntryAuthFailed, err) from err
         failure = self.outages.to_exception(UpdateFailed, err)
-        if isinstance(err, StartingUpError) and err.retry_after:
+        if err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
 
@@ -173,7 +197,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             return  # The next good poll reads everything.
         unclear = self.session.stream_changed(changes)
         self._async_show_soon()
-        if unclear:
+        # A server that was busy may answer again.
+        if unclear or self.outages.server_busy:
             self._async_refresh_soon()
 
     @callback
@@ -244,7 +269,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _async_show_command(self) -> None:
         """Show what a command has changed, and poll soon for what follows from it."""
-        if self._unloaded:
+        if self._operations.closed:
             return
         # After a failed poll the entities stay unavailable until the next good one.
         if self.last_update_success:
@@ -266,25 +291,14 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def async_update_listeners(self) -> None:
         """Show what differs from what is shown, then send the events that led to it."""
-        if self._unloaded:
+        if self._operations.closed:
             return
         before, self._shown = self._shown, self.data if self.last_update_success else None
         if self._shown != before or self._shown is None:
             if self._shown and self._shown.server != self._device:
                 if self._device:
-                    self._async_update_device(self._shown.server)
+                    async_update_device(self.hass, self.config_entry, self._shown.server)
                 self._device = self._shown.server
             super().async_update_listeners()
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)
-
-    @callback
-    def _async_update_device(self, server: Server) -> None:
-        """Update the device after the server was renamed or updated."""
-        registry = dr.async_get(self.hass)
-        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
-            registry.async_update_device(
-                device.id,
-                name=server.friendly_name or self.config_entry.title,
-                sw_version=server.version,
-            )

@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from typing import Final, override
 
-from homeassistant.const import CONF_URL
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask
 from .runs.tasks import BY_NAME
@@ -30,20 +27,18 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         super().__init__(coordinator)
         server = coordinator.data.server
         self._attr_unique_id = f"{server.machine_identifier}_{key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, server.machine_identifier)},
-            name=server.friendly_name or coordinator.config_entry.title,
-            manufacturer="Plex",
-            model="Plex Media Server",
-            sw_version=server.version,
-            entry_type=DeviceEntryType.SERVICE,
-            configuration_url=f"{coordinator.config_entry.data[CONF_URL].rstrip('/')}/web",
-        )
+        self._attr_device_info = coordinator.device_info
 
     @property
     def shown(self) -> object:
         """Return the part of the coordinator's data that the entity shows, for comparison."""
         return None
+
+    @override
+    async def async_update(self) -> None:
+        """Poll the server because a user asks for that: also for the list of tasks."""
+        self.coordinator.session.read_task_list_next()
+        await super().async_update()
 
     @callback
     @override

@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .butler.statistics import Statistics
 from .const import DOMAIN
 from .plex import (
     CannotConnectError,
+    NotPlexError,
+    OtherServerError,
     PlexError,
     PlexTimeoutError,
+    ProxyRefusesError,
     StartingUpError,
     UnauthorizedError,
 )
@@ -26,16 +29,43 @@ FAILURE_INTERVAL: Final = timedelta(seconds=30)
 """How often a server is polled after a failure."""
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
 """The longest Retry-After that is respected."""
-UNAUTHORIZED_FOR_REAUTH: Final = timedelta(seconds=60)
-"""How long a token has to be refused before the user is asked for a new one."""
+LASTING_AFTER: Final = timedelta(seconds=60)
+"""How long a token has to be refused, or another server to answer, before the user has to act."""
 BUSY_AT_MOST: Final = timedelta(hours=12)
 """How long a server may be busy: the optimization of a large database takes hours (reported)."""
+UNCONNECTED_AT_MOST: Final = 4
+"""How many polls in a row a busy server may accept no connection: its queue may be full (inferred)."""
 GONE_AFTER: Final = 2
 """How many polls in a row have to fail, as in an outage, before the server counts as gone."""
 GONE_AFTER_OTHER_FAILURES: Final = 10
 """The same for polls that failed in any other way, such as by a refused token."""
 
-_OUTAGES: Final = (CannotConnectError, PlexTimeoutError, StartingUpError)
+# For errors that may pass by themselves: the key of that which each config entry's polls fail with,
+# and since when, by the monotonic clock of the event loop. It outlives the tries to set the entry up.
+_LASTING: Final[HassKey[dict[str, tuple[str, float]]]] = HassKey(f"{DOMAIN}_lasting_errors")
+_MAY_PASS: Final = (OtherServerError, UnauthorizedError)
+_OUTAGES: Final = (CannotConnectError, PlexTimeoutError, ProxyRefusesError, StartingUpError)
+# The texts for polls: an error's key with "_poll" behind it. Polls go on, and commands do not: the
+# text for a command, under the key alone, says that nothing was sent or carried out.
+_POLL_TEXTS: Final = frozenset(
+    {
+        "cannot_connect_poll",
+        "certificate_expired_poll",
+        "hostname_mismatch_poll",
+        "https_required_poll",
+        "no_butler_poll",
+        "not_owner_poll",
+        "not_plex_poll",
+        "other_server_poll",
+        "proxy_refuses_poll",
+        "server_error_poll",
+        "starting_up_poll",
+        "timed_out_poll",
+        "tls_poll",
+        "too_many_requests_poll",
+        "unauthorized_poll",
+    }
+)
 
 
 class Outages:
@@ -48,9 +78,10 @@ class Outages:
         self._statistics = statistics
         self._failed_polls = 0
         self._succeeded = False
-        self._failure: HomeAssistantError | None = None
+        self._failure: PlexError | None = None
         self._busy_since: datetime | None = None
-        self._unauthorized_since: datetime | None = None
+        self._unconnected_polls = 0
+        self._lasting = hass.data.setdefault(_LASTING, {})
 
     @property
     def server_busy(self) -> bool:
@@ -59,16 +90,13 @@ class Outages:
 
     def raise_failure(self) -> None:
         """Raise HomeAssistantError if the last poll failed, with its reason."""
-        if failure := self._failure:
-            raise HomeAssistantError(
-                translation_domain=failure.translation_domain,
-                translation_key=failure.translation_key,
-                translation_placeholders=failure.translation_placeholders,
-            )
+        if self._failure:
+            raise self.to_exception(HomeAssistantError, self._failure)
 
     def require_answering(self) -> None:
-        """Raise HomeAssistantError if the last poll failed, or the server is busy."""
-        self.raise_failure()
+        """Raise HomeAssistantError for a command if the last poll failed, or the server is busy."""
+        if self._failure:
+            raise self.to_command_exception(self._failure)
         if self.server_busy:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
@@ -78,27 +106,32 @@ class Outages:
 
     def record_success(self, *, task_list_read: bool) -> None:
         """Record a good poll: earlier failures no longer count."""
-        if self._failed_polls or self._unauthorized_since or not self._succeeded:
+        lasting = self._lasting.pop(self._entry.entry_id, None)
+        if self._failed_polls or lasting or not self._succeeded:
             for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
         if task_list_read:
             async_delete_repairs(self._hass, self._entry)
         self._succeeded = True
         self._failed_polls = 0
-        self._failure = self._busy_since = self._unauthorized_since = None
+        self._failure = self._busy_since = None
+        self._unconnected_polls = 0
 
     def may_be_busy(self, err: PlexError) -> bool:
         """Return whether a poll failed as on a busy server."""
         if not isinstance(err, PlexTimeoutError):
             return False
-        # A server that is busy for long may accept no more connections either.
-        return err.connected or self._busy_since is not None
+        if err.connected:
+            return True
+        return self._busy_since is not None and self._unconnected_polls < UNCONNECTED_AT_MOST
 
-    def record_busy(self, now: datetime) -> bool:
+    def record_busy(self, err: PlexError, now: datetime) -> bool:
         """Record that maintenance keeps the server from answering.
 
         Returns False if that has lasted too long to be the reason.
         """
+        connected = isinstance(err, PlexTimeoutError) and err.connected
+        self._unconnected_polls = 0 if connected else self._unconnected_polls + 1
         self._busy_since = self._busy_since or now
         if now - self._busy_since >= BUSY_AT_MOST:
             return False
@@ -110,35 +143,57 @@ class Outages:
     def record_failure(self, err: PlexError) -> bool:
         """Record a failed poll; return whether the server counts as gone."""
         self._failed_polls += 1
-        self._failure = self.to_exception(HomeAssistantError, err)
-        if not isinstance(err, UnauthorizedError):
-            self._unauthorized_since = None
-        outage = isinstance(err, _OUTAGES)
+        self._failure = err
+        if not isinstance(err, _MAY_PASS):
+            self._lasting.pop(self._entry.entry_id, None)
+        outage = isinstance(err, _OUTAGES) or (isinstance(err, NotPlexError) and err.no_server)
         return self._failed_polls >= (GONE_AFTER if outage else GONE_AFTER_OTHER_FAILURES)
 
     def to_exception[E: HomeAssistantError](self, kind: type[E], err: PlexError) -> E:
-        """Return the exception of Home Assistant for an error, translated by its key."""
+        """Return the exception of Home Assistant for a failed poll."""
+        key = f"{err.key}_poll"
+        return self._exception(kind, key if key in _POLL_TEXTS else err.key)
+
+    def to_command_exception(self, err: PlexError) -> HomeAssistantError:
+        """Return the exception of Home Assistant for a failed command.
+
+        Unlike a poll, a command is not sent again.
+        """
+        return self._exception(HomeAssistantError, err.key)
+
+    def _exception[E: HomeAssistantError](self, kind: type[E], key: str) -> E:
         return kind(
             translation_domain=DOMAIN,
-            translation_key=err.key,
+            translation_key=key,
             translation_placeholders={"server": self._entry.title},
         )
 
     def act_on(self, err: PlexError) -> None:
         """Count an error, and start a reauthentication or create a repair issue if it needs one."""
         self._statistics.failures[err.key] += 1
+        if isinstance(err, _MAY_PASS) and not self._has_lasted(err, self._hass.loop.time()):
+            return
         if isinstance(err, UnauthorizedError):
-            self._act_on_unauthorized(dt_util.utcnow())
+            self._entry.async_start_reauth(self._hass)
         elif err.key in REPAIRS:
             async_create_repair(self._hass, self._entry, err.key)
 
-    def _act_on_unauthorized(self, now: datetime) -> None:
-        """Start a reauthentication once the token was refused for a while.
+    def _has_lasted(self, err: PlexError, now: float) -> bool:
+        """Return whether polls have failed in the same way for a while.
 
         A single 401 proves little: a server that is starting answers it too, and so does one that
-        does not know the name by which it was asked. ConfigEntryAuthFailed would end polling.
+        does not know the name by which it was asked. ConfigEntryAuthFailed would end polling. And
+        another server may have an address only until the router gives it a new one.
         """
-        if self._unauthorized_since is None:
-            self._unauthorized_since = now
-        elif now - self._unauthorized_since >= UNAUTHORIZED_FOR_REAUTH:
-            self._entry.async_start_reauth(self._hass)
+        key, since = self._lasting.get(self._entry.entry_id, ("", now))
+        if key != err.key:
+            self._lasting[self._entry.entry_id] = (err.key, now)
+            return False
+        return now - since >= LASTING_AFTER.total_seconds()
+
+
+@callback
+def async_forget_failures(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete the repair issues of a config entry that is no longer set up, and what led to them."""
+    async_delete_repairs(hass, entry)
+    hass.data.get(_LASTING, {}).pop(entry.entry_id, None)

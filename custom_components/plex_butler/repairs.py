@@ -7,9 +7,14 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .plex import HostnameMismatchError, NotOwnerError
+from .plex import CertificateExpiredError, HostnameMismatchError, NotOwnerError, OtherServerError
 
-REPAIRS: Final = (NotOwnerError.key, HostnameMismatchError.key)
+REPAIRS: Final = (
+    CertificateExpiredError.key,
+    HostnameMismatchError.key,
+    NotOwnerError.key,
+    OtherServerError.key,
+)
 """The keys of the errors for which there is an issue, as in the translations."""
 
 

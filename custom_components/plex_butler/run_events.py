@@ -9,7 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
-from .const import DOMAIN
+from .const import DOMAIN, LOGGER
 from .runs.models import EndedRun, RunEvent
 
 
@@ -94,7 +94,10 @@ class RunEvents:
             events.append(Maintenance.OVER)
         for event in events:
             for listener in tuple(self._listeners):
-                listener(event)
+                try:
+                    listener(event)
+                except Exception:  # noqa: BLE001 - the others have to be called too
+                    LOGGER.exception("Unexpected error in a listener of run events")
         for event in events:
             async_dispatcher_send(self._hass, SIGNAL_EVENT, self._entry_id, event)
 

@@ -1,12 +1,13 @@
 """The storage of runs: those that go on, and the last run of each task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
@@ -19,6 +20,8 @@ SAVE_DELAY: Final = 10.0
 
 _VERSION: Final = 1
 _NOT_STORED: Final = "activities"
+_UNREADABLE: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading a row raises that is not as it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,25 @@ class RunStore:
         self._closed = False
 
     async def load(self) -> StoredRuns:
-        """Return what is stored; a file that cannot be read counts as empty."""
-        stored = await self._store.async_load()
+        """Return what is stored. What cannot be read is forgotten, with one warning."""
+        try:
+            stored: object = await self._store.async_load()
+        except HomeAssistantError as err:
+            # Written by a later release; or no file that can be read, nor one that can be written.
+            self._closed = not isinstance(err, UnsupportedStorageVersionError)
+            return self._forgotten()
+        except (*_UNREADABLE, NotImplementedError):
+            # The file holds JSON that Home Assistant has not written.
+            return self._forgotten()
         if not stored:
             return StoredRuns()
-        try:
-            # There may be thousands of runs.
-            return await self._hass.async_add_executor_job(_read, stored)
-        except KeyError, TypeError, ValueError, AttributeError:
-            LOGGER.warning("The stored runs of a server cannot be read and are ignored")
-        return StoredRuns()
+        # There may be thousands of runs.
+        runs, complete = await self._hass.async_add_executor_job(_read, stored)
+        return runs if complete else self._forgotten(runs)
+
+    def _forgotten(self, runs: StoredRuns | None = None) -> StoredRuns:
+        LOGGER.warning("Some stored runs of a server cannot be read and are forgotten")
+        return runs or StoredRuns()
 
     def save_soon(self, runs: StoredRuns) -> None:
         """Write the runs after SAVE_DELAY, or when Home Assistant stops."""
@@ -59,18 +71,28 @@ class RunStore:
 
     async def close(self, runs: StoredRuns) -> None:
         """Write the runs now, and nothing later: the next set-up of the entry uses the file then."""
-        self._closed = True
-        await self._store.async_save(await self._hass.async_add_executor_job(_write, runs))
+        if not self._closed:
+            self._closed = True
+            await self._store.async_save(await self._hass.async_add_executor_job(_write, runs))
 
 
 async def async_remove_store(hass: HomeAssistant, entry_id: str) -> None:
     """Remove the file of a config entry that was removed."""
-    await _store(hass, entry_id).async_remove()
+    try:
+        await _store(hass, entry_id).async_remove()
+    except OSError as err:
+        LOGGER.warning("The stored runs of a server cannot be removed: %s", err.strerror)
 
 
 def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
     # A thread may write, because the data is copied or never changes.
-    return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}", serialize_in_event_loop=False)
+    return Store(
+        hass,
+        _VERSION,
+        f"{DOMAIN}.{entry_id}",
+        atomic_writes=True,
+        serialize_in_event_loop=False,
+    )
 
 
 def _write(runs: StoredRuns) -> dict[str, Any]:
@@ -82,13 +104,34 @@ def _write(runs: StoredRuns) -> dict[str, Any]:
     }
 
 
-def _read(stored: Mapping[str, Any]) -> StoredRuns:
-    return StoredRuns(
-        stored["version"],
-        bool(stored["row_proven"]),
-        {task: _tracked_run(run) for task, run in stored["runs"].items()},
-        {ended["task"]: _ended_run(ended) for ended in stored["last_runs"]},
+def _read(stored: object) -> tuple[StoredRuns, bool]:
+    """Return all that can be read, and whether that is everything."""
+    if not isinstance(stored, dict):
+        return StoredRuns(), False
+    runs, last_runs = stored.get("runs"), stored.get("last_runs")
+    version, row_proven = stored.get("version"), stored.get("row_proven")
+    complete = (
+        isinstance(runs, dict)
+        and isinstance(last_runs, list)
+        and isinstance(version, str | None)
+        and isinstance(row_proven, bool)
     )
+    tracked: dict[str, TrackedRun] = {}
+    for task, row in runs.items() if isinstance(runs, dict) else ():
+        try:
+            tracked[task] = _restored(TrackedRun, row)
+        except _UNREADABLE:
+            complete = False
+    ended: dict[str, EndedRun] = {}
+    for row in last_runs if isinstance(last_runs, list) else ():
+        try:
+            run = _restored(EndedRun, row)
+        except _UNREADABLE:
+            complete = False
+        else:
+            ended[run.task] = run
+    version = version if isinstance(version, str) else None
+    return StoredRuns(version, version is not None and row_proven is True, tracked, ended), complete
 
 
 def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:
@@ -110,38 +153,60 @@ def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:
     return stored
 
 
-def _tracked_run(stored: Mapping[str, Any]) -> TrackedRun:
-    return TrackedRun(
-        **{
-            **stored,
-            "since": _time(stored["since"]),
-            "grace_until": _time_or_none(stored["grace_until"]),
-            "known_by": KnownBy(stored["known_by"]),
-            "foreign": frozenset(stored["foreign"]),
-            "activity_seen": _time_or_none(stored["activity_seen"]),
-            "row_seen": _time_or_none(stored["row_seen"]),
-        }
-    )
+def _restored[R: (TrackedRun, EndedRun)](kind: type[R], row: Any) -> R:
+    """Return a run as it was stored. Raises one of `_UNREADABLE`."""
+    values: dict[str, Any] = {
+        each.name: _READERS[each.type](row[each.name])
+        for each in fields(kind)
+        if each.name in row and each.name != _NOT_STORED
+    }
+    return kind(**values)
 
 
-def _ended_run(stored: Mapping[str, Any]) -> EndedRun:
-    duration = stored["duration"]
-    return EndedRun(
-        **{
-            **stored,
-            "started": _time_or_none(stored["started"]),
-            "ended": _time_or_none(stored["ended"]),
-            "duration": None if duration is None else timedelta(seconds=duration),
-            "outcome": Outcome(stored["outcome"]),
-            "known_by": KnownBy(stored["known_by"]),
-            "last_known": _time(stored["last_known"]),
-        }
-    )
+def _exact[T](kind: type[T]) -> Callable[[Any], T]:
+    """Return a function that accepts a value of this very type: JSON has true where 1 is meant."""
+
+    def read(value: Any) -> T:
+        if type(value) is not kind:
+            raise TypeError
+        read_value: T = value
+        return read_value
+
+    return read
 
 
-def _time(text: str) -> datetime:
-    return dt_util.parse_datetime(text, raise_on_error=True)
+def _time(text: Any) -> datetime:
+    time = dt_util.parse_datetime(text, raise_on_error=True)
+    if time.tzinfo is None:
+        raise ValueError
+    # Raises for what is out of range.
+    return dt_util.as_utc(time)
 
 
-def _time_or_none(text: str | None) -> datetime | None:
-    return None if text is None else _time(text)
+def _duration(seconds: Any) -> timedelta:
+    if type(seconds) not in (int, float):
+        raise TypeError
+    # Raises for what is not a number, not finite, or out of range.
+    return timedelta(seconds=seconds)
+
+
+def _uuids(stored: Any) -> frozenset[str]:
+    return frozenset(map(_exact(str), _exact(list)(stored)))
+
+
+def _optional[T](read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else read(value)
+
+
+_READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    bool: _exact(bool),
+    int: _exact(int),
+    str: _exact(str),
+    datetime: _time,
+    datetime | None: _optional(_time),
+    timedelta | None: _optional(_duration),
+    frozenset[str]: _uuids,
+    KnownBy: KnownBy,
+    Outcome: Outcome,
+}
+"""How the value of a field of each type is read."""

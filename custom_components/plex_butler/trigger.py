@@ -26,7 +26,9 @@ _TASKS: dict[vol.Marker, Any] = _SERVER | {
     vol.Optional(ATTR_TASK, default=[]): vol.All(cv.ensure_list, [cv.string])
 }
 _OUTCOMES: dict[vol.Marker, Any] = _TASKS | {
-    vol.Optional(ATTR_OUTCOME, default=[]): vol.All(cv.ensure_list, [vol.In(list(Outcome))])
+    vol.Optional(ATTR_OUTCOME, default=[]): vol.All(
+        cv.ensure_list, [vol.In([outcome.value for outcome in Outcome])]
+    )
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import chain, pairwise
-from typing import Final
+from typing import Final, override
 
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given, settings, strategies as st
@@ -34,6 +34,9 @@ from tests.plex.clients import TOKEN, client_for
 from tests.simulator import SimulatedPlex
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+leaves_heartbeat = pytest.mark.parametrize("expected_lingering_timers", [True])
+"""aiohttp's: the server's goodbye sets it going a last time."""
 
 STREAM: Final = "/:/websockets/notifications"
 OPENED: Final = "opened"
@@ -434,3 +437,79 @@ async def test_cancelling_leaves_nothing(
 
     assert listener.heard == heard
     assert len(heard) == (stage not in ("not wanted", "connecting"))
+
+
+# What a listener raises
+
+
+class Failing(Recorder):
+    """Raises behind every frame, and when it is told that the stream is open or closed."""
+
+    def __init__(self, *where: str) -> None:
+        """Initialize with the names of the methods that raise."""
+        super().__init__()
+        self.where = set(where)
+
+    @override
+    def stream_opened(self) -> None:
+        super().stream_opened()
+        self._fail("stream_opened")
+
+    @override
+    def stream_changed(self, changes: tuple[Notification, ...]) -> None:
+        super().stream_changed(changes)
+        self._fail("stream_changed")
+
+    @override
+    def stream_closed(self, err: PlexError | None) -> None:
+        super().stream_closed(err)
+        self._fail("stream_closed")
+
+    def _fail(self, where: str) -> None:
+        if where in self.where:
+            raise ZeroDivisionError(where)
+
+
+@leaves_heartbeat
+@pytest.mark.parametrize(
+    "where", [("stream_opened",), ("stream_changed",), ("stream_changed", "stream_closed")]
+)
+async def test_what_a_listener_raises_ends_one_connection_only_and_is_logged_once(
+    server: SimulatedPlex, caplog: pytest.LogCaptureFixture, where: tuple[str, ...]
+) -> None:
+    listener, delays = Failing(*where), Delays()
+    async with living(server, listener, delays):
+        for opened in range(1, 4):
+            await until(lambda: listener.heard.count(OPENED) == opened)  # noqa: B023 - at once
+            await until(lambda: server.notifications.listeners or delays.asked)
+            server.users.dvr_noise()
+            await until(lambda: len(delays.asked) >= opened)  # noqa: B023 - at once
+        assert listener.heard[:6] == [OPENED, CLOSED] * 3
+        listener.where.clear()
+        heard = len(listener.heard)
+        await until(lambda: OPENED in listener.heard[heard:])
+        listener.changes.clear()
+        server.users.dvr_noise()
+        await until(lambda: len(listener.changes) == 2)
+    logged = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert [(r.getMessage(), r.exc_info is not None) for r in logged] == [
+        ("Unexpected error in the notification stream", True)
+    ]
+
+
+@leaves_heartbeat
+async def test_failure_is_logged_again_after_a_stream_without_one(
+    server: SimulatedPlex, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener, delays = Failing("stream_opened"), Delays()
+    async with living(server, listener, delays):
+        await until(lambda: len(delays.asked) >= 2)
+        listener.where.clear()
+        before = len(listener.heard)
+        await until(lambda: OPENED in listener.heard[before:] and server.notifications.listeners)
+        await server.notifications.hang_up()
+        await until(lambda: listener.heard[-1] == CLOSED)
+        listener.where.add("stream_opened")
+        before = len(delays.asked)
+        await until(lambda: len(delays.asked) >= before + 3)
+    assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 2

@@ -475,7 +475,7 @@ async def test_found_server_whose_certificate_nobody_vouches_for(
         result = await submit(hass, result, server=server.machine_identifier)
         result = await user.chooses(result, "manual")
         result = await submit(hass, result, **typed(server))
-        assert result["errors"] == {"base": "tls"}
+        assert result["errors"] == {"base": "https_untrusted"}
         result = await submit(hass, result, **typed(server, **{CONF_VERIFY_SSL: False}))
         assert result["step_id"] == "https"
         result = await submit(hass, result)

@@ -176,6 +176,29 @@ async def test_what_is_no_token_is_said_without_asking_anybody(
     await hass.async_block_till_done()
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{token}",
+        "  {token}\n",
+        '"{token}"',
+        "'{token}'",
+        "X-Plex-Token: {token}",
+        "x-plex-token={token}",
+        "X-Plex-Token%3D{token}",
+        "http://nas:32400/library/metadata/1?checkFiles=1&X-Plex-Token={token}&x=1",
+    ],
+)
+async def test_tokens_as_people_paste_them(
+    hass: HomeAssistant, server: SimulatedPlex, form: str
+) -> None:
+    token = form.format(token=server.owner_token)
+    result = await submit(hass, await begin(hass), **typed(server, **{CONF_TOKEN: token}))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"][CONF_TOKEN] == server.owner_token
+    await hass.async_block_till_done()
+
+
 async def test_server_that_is_off(hass: HomeAssistant, server: SimulatedPlex) -> None:
     await server.stop_listening()
     result = await submit(hass, await begin(hass), **typed(server))
@@ -201,7 +224,8 @@ async def test_reauth_stores_the_new_token_only(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
     entry = entry_for(server, **{CONF_TOKEN: "revoked"})
-    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    await house.passes(120)
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
     result = await by_hand(hass, await hass.config_entries.flow.async_configure(flow["flow_id"]))

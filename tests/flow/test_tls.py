@@ -15,6 +15,7 @@ import trustme
 from custom_components.plex_butler.const import DOMAIN
 from tests.certificates import PLEX_NAME, certificate
 from tests.flow.dialogue import begin, by_hand, submit, suggested, typed
+from tests.plex.scripted_server import http, scripted_server
 from tests.simulator import SimulatedPlex
 
 
@@ -144,7 +145,10 @@ async def test_server_that_hangs_up_on_http_and_https_alike(
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as deaf:
         address = f"http://127.0.0.1:{deaf.sockets[0].getsockname()[1]}"
         result = await submit(hass, await begin(hass), **typed(server, **{CONF_URL: address}))
-    assert result["errors"] == {"base": "cannot_connect"}
+    assert result["errors"] == {"base": "http_dropped"}
+    assert result["description_placeholders"]
+    https = address.replace("http:", "https:")
+    assert result["description_placeholders"]["https_address"] == https
     assert suggested(result)[CONF_URL] == address
     result = await submit(hass, result, **typed(server))
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -156,7 +160,7 @@ async def test_dropped_http_on_a_server_without_https_is_no_matter_of_certificat
 ) -> None:
     server.faults.empty_reply = True
     result = await submit(hass, await begin(hass), **typed(server))
-    assert result["errors"] == {"base": "cannot_connect"}
+    assert result["errors"] == {"base": "http_dropped"}
     assert suggested(result)[CONF_URL] == server.url
     server.faults.empty_reply = False
     result = await submit(hass, result, **typed(server))
@@ -171,9 +175,59 @@ async def test_dropped_http_on_a_server_whose_certificate_nobody_vouches_for(
         tls=certificate(trustme.CA(), "127.0.0.1"), secure_connections_required=True
     ) as server:
         result = await submit(hass, await begin(hass), **typed(server))
-        assert result["errors"] == {"base": "tls"}
+        assert result["errors"] == {"base": "https_untrusted"}
         result = await submit(hass, result, **typed(server, **{CONF_VERIFY_SSL: False}))
         result = await submit(hass, result)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done()
         await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+@pytest.mark.parametrize("verified", [True, False])
+async def test_redirect_to_https_is_followed_if_the_user_agrees(
+    hass: HomeAssistant, socket_enabled: None, trusted: trustme.CA, verified: bool
+) -> None:
+    tls = certificate(trusted if verified else trustme.CA(), "127.0.0.1")
+    async with scripted_server() as proxy, SimulatedPlex(tls=tls) as server:
+        address = f"https://127.0.0.1:{server.port}"
+        proxy.answers["GET /identity"] = [http(301, Location=f"{address}/identity")]
+        result = await submit(
+            hass, await begin(hass), **typed(server, **{CONF_URL: str(proxy.url)})
+        )
+        if not verified:
+            assert result["errors"] == {"base": "https_untrusted"}
+            assert result["description_placeholders"]
+            assert result["description_placeholders"]["https_address"] == address
+            assert not tokens_sent(server)
+            form = {CONF_URL: str(proxy.url), CONF_VERIFY_SSL: False}
+            result = await submit(hass, result, **form)
+        assert result["step_id"] == "https"
+        assert result["description_placeholders"] == {"address": address}
+        result = await submit(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert result["data"][CONF_URL] == address
+        assert all("x-plex-token" not in request.headers for request in proxy.requests)
+        await hass.async_block_till_done()
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+
+@pytest.mark.parametrize("how", ["tls_port", "redirect"])
+async def test_address_for_https_only_where_https_fails_too(
+    hass: HomeAssistant, server: SimulatedPlex, how: str
+) -> None:
+    async with scripted_server() as proxy:
+        text = b"400 The plain HTTP request was sent to HTTPS port"
+        secure = str(proxy.url.with_scheme("https")).rstrip("/")
+        proxy.answers["GET /identity"] = [
+            http(400, text) if how == "tls_port" else http(308, Location=f"{secure}/identity")
+        ]
+        result = await submit(
+            hass, await begin(hass), **typed(server, **{CONF_URL: str(proxy.url)})
+        )
+        assert result["errors"] == {"base": "https_required"}
+        assert result["description_placeholders"]
+        assert result["description_placeholders"]["https_address"] == secure
+    result = await submit(hass, result, **{CONF_URL: server.url, CONF_VERIFY_SSL: True})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"][CONF_TOKEN] == server.owner_token
+    await hass.async_block_till_done()

@@ -106,7 +106,7 @@ async def test_address_that_is_to_be_corrected_is_the_one_that_was_taken_over(
 ) -> None:
     server.faults.empty_reply = True
     result, token = await take_over(hass, server, token=server.owner_token)
-    assert (result["step_id"], result["errors"]) == ("manual", {"base": "cannot_connect"})
+    assert (result["step_id"], result["errors"]) == ("manual", {"base": "http_dropped"})
     assert suggested_address(result) == server.url
     server.faults.empty_reply = False
     form = {CONF_URL: suggested_address(result), CONF_VERIFY_SSL: True}

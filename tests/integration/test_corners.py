@@ -62,20 +62,20 @@ async def test_entry_unloaded_before_the_start_is_sent(
     house: House,
     server: SimulatedPlex,
     loaded: MockConfigEntry,
-    freezer: FrozenDateTimeFactory,
 ) -> None:
-    server.faults.slow = 1
+    server.requests.clear()
+    server.faults.late_answers = "GET"
     waiting = run_task(house, DEEP)
     await house.sent()
     assert await hass.config_entries.async_unload(loaded.entry_id)
-    server.faults.slow = 0
-    freezer.tick(2)
+    server.faults.late_answers = ""
     with pytest.raises(HomeAssistantError) as stopped:
         await waiting
     assert (stopped.value.translation_domain, stopped.value.translation_key) == (
         DOMAIN,
-        "cannot_connect",
+        "unloaded",
     )
+    assert not starts(server)
 
 
 @pytest.mark.parametrize("how", ["async_unload", "async_remove"])
@@ -126,12 +126,12 @@ async def test_poll_that_is_answered_after_the_unload_is_no_news(
         )
     )
     await house.sent()
-    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/", None)]
     assert await hass.config_entries.async_unload(loaded.entry_id)
     server.faults.late_answers = ""
     await updating
     await house.settled()
-    assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", 200)]
+    assert [(poll.path, poll.status) for poll in server.requests] == [("/", None)]
     assert told(calls) == []
 
 

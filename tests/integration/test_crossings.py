@@ -294,6 +294,36 @@ async def test_command_without_an_answer_is_looked_after(
     assert polls(server) >= 3
 
 
+@pytest.mark.usefixtures("loaded", "without_stream")
+async def test_command_that_is_cancelled_is_looked_after(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    server.faults.late_answers = "POST"
+    call = hass.services.async_call(DOMAIN, "start_all", blocking=True)
+    starting = asyncio.create_task(call)
+    await a_while(house)
+    starting.cancel()
+    await asyncio.wait([starting])
+    server.faults.late_answers = ""
+    server.requests.clear()
+    await house.passes(20)
+    assert polls(server) >= 3
+
+
+@pytest.mark.usefixtures("loaded", "without_stream")
+async def test_command_that_is_refused_is_not_looked_after(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    server.faults.still_starting_up = True
+    with pytest.raises(HomeAssistantError):
+        await house.act(DOMAIN, "start_all")
+    server.requests.clear()
+    await house.passes(20)
+    assert polls(server) <= 1
+
+
 async def test_run_that_was_no_news_is_remembered_as_well(
     house: House, server: SimulatedPlex, entry: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:

@@ -13,8 +13,10 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from yarl import URL
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House, entry_for
@@ -180,3 +182,61 @@ async def test_two_servers_do_not_mix(house: House, server: SimulatedPlex) -> No
         assert house.state(attic, SWITCH, INTROS).state == STATE_UNAVAILABLE
         assert house.state(server, SWITCH, INTROS).state == STATE_OFF
         await attic.listen()
+
+
+@pytest.mark.usefixtures("without_stream")
+async def test_update_that_a_user_asks_for_reads_the_list_of_tasks_too(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    assert await async_setup_component(hass, "homeassistant", {})
+    await house.passes(35)
+    server.butler.add_task("BrewCoffee", title="Brew Coffee")
+    server.requests.clear()
+    await house.act(
+        "homeassistant",
+        "update_entity",
+        entity_id=house.entity_id(server, "binary_sensor", "maintenance"),
+    )
+    assert "/butler" in {request.path for request in server.requests}
+    assert house.state(server, "switch", "task_BrewCoffee")
+
+
+async def test_devices_and_entities_of_servers_of_one_name_are_told_apart(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    def shown() -> list[tuple[str | None, str]]:
+        registry, devices = er.async_get(hass), dr.async_get(hass)
+        return [
+            (device.name, registry_entry.entity_id)
+            for entry in hass.config_entries.async_entries(DOMAIN)
+            for device in dr.async_entries_for_config_entry(devices, entry.entry_id)
+            for registry_entry in er.async_entries_for_config_entry(registry, entry.entry_id)
+            if registry_entry.unique_id.endswith("_maintenance")
+        ]
+
+    async with (
+        SimulatedPlex(friendly_name="Cellar", machine_identifier="b" * 40) as second,
+        SimulatedPlex(friendly_name="Cellar", machine_identifier="c" * 40) as third,
+    ):
+        entries = [
+            loaded,
+            await house.set_up(entry_for(second), second),
+            await house.set_up(entry_for(third), third),
+        ]
+        port = URL(third.url).port
+        expected = [
+            ("Cellar", "binary_sensor.cellar_maintenance"),
+            ("Cellar (127.0.0.1)", "binary_sensor.cellar_127_0_0_1_maintenance"),
+            (f"Cellar (127.0.0.1:{port})", f"binary_sensor.cellar_127_0_0_1_{port}_maintenance"),
+        ]
+        assert shown() == expected
+        for entry in reversed(entries):
+            await hass.config_entries.async_reload(entry.entry_id)
+        await house.settled()
+        assert shown() == expected
+        # A name that is given later is told apart as well.
+        second.friendly_name = third.friendly_name = "Attic"
+        await house.passes(3700, step=300)
+        assert sorted(str(name) for name, _ in shown()) == ["Attic", "Attic (127.0.0.1)", "Cellar"]
+        for entry in entries:
+            await hass.config_entries.async_unload(entry.entry_id)

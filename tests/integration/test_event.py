@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.conftest import House, entry_for
+from tests.integration.automations import EVERYTHING, automate, told
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS, THUMBS
 
@@ -234,3 +235,25 @@ async def test_home_assistants_own_trigger_receives_it(
     assert not calls
     await house.row_settles()
     assert [call.data["task"] for call in calls] == ["generate_chapter_thumbs"]
+
+
+async def test_listener_that_fails_keeps_nothing_from_the_others(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(event: object) -> None:
+        raise ZeroDivisionError
+
+    calls = await automate(hass, *EVERYTHING)
+    heard: list[object] = []
+    remove = loaded.runtime_data.run_events.async_listen(fail)
+    loaded.runtime_data.run_events.async_listen(heard.append)
+    server.butler.start("GenerateChapterThumbs")
+    await house.sent()
+    await house.passes(30)
+    assert len(heard) == len(told(calls)) == 4
+    assert caplog.text.count("Unexpected error in a listener of run events") == 4
+    remove()

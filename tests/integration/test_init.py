@@ -198,7 +198,7 @@ async def test_diagnostics_of_a_server_that_was_never_reached(
     await server.stop_listening()
     entry = await house.set_up(entry_for(server), server, ConfigEntryState.SETUP_RETRY)
     diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
-    assert (diagnostics["state"], diagnostics["reason"]) == ("setup_retry", "cannot_connect")
+    assert (diagnostics["state"], diagnostics["reason"]) == ("setup_retry", "cannot_connect_poll")
     assert server.owner_token not in json.dumps(diagnostics)
 
 

@@ -3,12 +3,13 @@
 All of it by polling alone: nothing here has a notification stream.
 """
 
+from datetime import timedelta
 import logging
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.switch import DOMAIN as SWITCH
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import (
     ATTR_ASSUMED_STATE,
     CONF_TOKEN,
@@ -24,13 +25,17 @@ from homeassistant.helpers import (
     entity_registry as er,
     issue_registry as ir,
 )
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
 
+from custom_components.plex_butler.butler.statistics import Statistics
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.outages import UNCONNECTED_AT_MOST, Outages
+from custom_components.plex_butler.plex import PlexTimeoutError
 from tests.conftest import House, entry_for
 from tests.simulator import SimulatedPlex
 
@@ -82,7 +87,7 @@ async def test_server_that_is_off_and_comes_back(
         r.levelno for r in caplog.records if DOMAIN in r.name and r.levelno > logging.DEBUG
     ] == [logging.ERROR]
     assert await refusal(house) == "cannot_connect"
-    assert await refusal(house, "get_tasks") == "cannot_connect"
+    assert await refusal(house, "get_tasks") == "cannot_connect_poll"
     caplog.clear()
     await server.listen()
     await house.passes(60, step=30)
@@ -154,32 +159,74 @@ async def test_starting_server_says_when_to_come_again(
 ) -> None:
     server.faults.maintenance = True
     await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
-    assert entry.error_reason_translation_key == "starting_up"
+    assert entry.error_reason_translation_key == "starting_up_poll"
     server.faults.maintenance = False
     await house.passes(300, step=30)
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_refused_token_at_start_asks_for_a_new_one(
+async def test_refused_token_at_start_is_tried_again_and_asked_for_after_a_minute(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
     entry = entry_for(server, **{CONF_TOKEN: "not-the-token"})
-    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
-    assert reauths(hass, entry) == 1
+    began = dt_util.utcnow()
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    assert entry.error_reason_translation_key == "unauthorized_poll"
+    assert reauths(hass, entry) == 0
+    while not reauths(hass, entry):
+        await house.passes(5)
+    assert timedelta(minutes=1) <= dt_util.utcnow() - began <= timedelta(minutes=2)
+    # It is tried on, and only one token is asked for.
+    server.requests.clear()
+    await house.passes(300)
+    assert server.requests
+    assert (entry.state, reauths(hass, entry)) == (ConfigEntryState.SETUP_RETRY, 1)
 
 
-async def test_token_that_is_taken_again_at_the_next_start_is_asked_for_no_more(
+async def test_server_that_refuses_every_token_while_it_starts_loads_by_itself(
     hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:
     server.faults.unauthorized = True
-    await house.set_up(entry, server, ConfigEntryState.SETUP_ERROR)
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    server.faults.unauthorized = False
+    await house.passes(15)
+    assert (entry.state, reauths(hass, entry)) == (ConfigEntryState.LOADED, 0)
+    # What was refused then does not count later.
+    await house.passes(60)
+    server.faults.unauthorized = True
+    await house.passes(35)
+    assert reauths(hass, entry) == 0
+
+
+@pytest.mark.parametrize("meanwhile", ["reloaded", "off"])
+async def test_minute_of_refusals_begins_anew(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry, meanwhile: str
+) -> None:
+    server.faults.unauthorized = True
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    await house.passes(50)
+    if meanwhile == "reloaded":
+        await hass.config_entries.async_reload(entry.entry_id)
+    else:
+        await server.stop_listening()
+        await house.passes(40)
+        await server.listen()
+    refused = dt_util.utcnow()
+    while not reauths(hass, entry):
+        await house.passes(5)
+    assert dt_util.utcnow() - refused >= timedelta(minutes=1)
+
+
+async def test_token_that_is_taken_again_is_asked_for_no_more(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    server.faults.unauthorized = True
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    await house.passes(120)
     assert reauths(hass, entry) == 1
     server.faults.unauthorized = False
-    # Not a reload: Home Assistant itself closes the question in one.
-    assert await hass.config_entries.async_unload(entry.entry_id)
-    assert reauths(hass, entry) == 1
-    await house.set_up(entry, server)
-    assert reauths(hass, entry) == 0
+    await house.passes(90)
+    assert (entry.state, reauths(hass, entry)) == (ConfigEntryState.LOADED, 0)
 
 
 async def test_token_that_is_refused_for_a_minute_is_asked_for_and_heals(
@@ -233,13 +280,21 @@ async def test_token_that_is_not_the_owners_is_a_repair_that_goes_away(
     assert connected(house, server) == STATE_ON
 
 
+@pytest.mark.parametrize("how", ["removed", "disabled"])
 async def test_repair_goes_with_its_entry(
-    hass: HomeAssistant, house: House, server: SimulatedPlex, issue_registry: ir.IssueRegistry
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    issue_registry: ir.IssueRegistry,
+    how: str,
 ) -> None:
     entry = entry_for(server, **{CONF_TOKEN: server.shared_token})
     await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
     assert issue_registry.async_get_issue(DOMAIN, f"not_owner_{entry.entry_id}")
-    await hass.config_entries.async_remove(entry.entry_id)
+    if how == "removed":
+        await hass.config_entries.async_remove(entry.entry_id)
+    else:
+        await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
     assert not issue_registry.async_get_issue(DOMAIN, f"not_owner_{entry.entry_id}")
 
 
@@ -553,3 +608,24 @@ async def test_busy_is_believed_for_half_a_day_at_most(
     assert connected(house, server) == STATE_ON
     await house.passes(3600, step=1800)
     assert connected(house, server) == STATE_OFF
+
+
+async def test_busy_server_that_accepts_no_connection_for_long_is_gone(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """It was switched off behind a router, which answers nothing either."""
+    outages = Outages(hass, MockConfigEntry(domain=DOMAIN), Statistics())
+    silent = PlexTimeoutError("No answer", connected=True)
+    unconnected = PlexTimeoutError("No connection")
+    assert not outages.may_be_busy(unconnected)
+    for _ in range(2):
+        assert outages.may_be_busy(silent)
+        assert outages.record_busy(silent, dt_util.utcnow())
+        for _ in range(UNCONNECTED_AT_MOST):
+            freezer.tick(timedelta(seconds=30))
+            assert outages.may_be_busy(unconnected)
+            assert outages.record_busy(unconnected, dt_util.utcnow())
+            assert outages.server_busy
+    assert not outages.may_be_busy(unconnected)
+    outages.record_failure(unconnected)
+    assert not outages.server_busy

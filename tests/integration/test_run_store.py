@@ -1,8 +1,11 @@
 """What is remembered over restarts of Home Assistant, and what is not kept."""
+# ruff: noqa: ASYNC240 - small files of a test
 
-import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 import json
+import logging
+from pathlib import Path
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -16,8 +19,9 @@ from homeassistant.const import (
     STATE_UNKNOWN,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
+from homeassistant.helpers.storage import Store, get_internal_store_manager
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -26,7 +30,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
-from custom_components.plex_butler.run_store import SAVE_DELAY
+from custom_components.plex_butler.run_store import SAVE_DELAY, RunStore
 from tests.conftest import House
 from tests.simulator import SimulatedPlex
 
@@ -77,7 +81,8 @@ async def test_sensor_of_the_last_run(
     entity_id = house.entity_id(server, "sensor", BACKUP)
     assert hass.states.get(entity_id) is None
     er.async_get(hass).async_update_entity(entity_id, disabled_by=None)
-    await restart(hass, house, loaded)
+    # Home Assistant reloads the entry by itself, half a minute later.
+    await house.passes(31, step=31)
     assert house.state(server, "sensor", BACKUP).state == STATE_UNKNOWN
     assert house.state(server, "sensor", BACKUP).attributes["outcome"] is None
     server.faults.no_row = True
@@ -230,6 +235,7 @@ async def test_file_is_written_when_something_began_or_ended_and_not_at_each_pol
     [
         {},
         [],
+        ["a list"],
         {"version": None, "row_proven": True, "runs": [], "last_runs": []},
         {"version": None, "row_proven": True, "runs": {"X": {}}, "last_runs": []},
         {"version": None, "row_proven": True, "runs": {}, "last_runs": [{"task": "X"}]},
@@ -252,6 +258,215 @@ async def test_file_that_cannot_be_read_is_forgotten(
     assert ("cannot be read" in caplog.text) is bool(data)
 
 
+RUN: dict[str, Any] = {
+    "since": "2026-01-01T03:00:00+00:00",
+    "start_known": True,
+    "ours": True,
+    "grace_until": None,
+    "confirmed": True,
+    "known_by": "observed",
+    "row_idle_at_command": True,
+    "row_seen_busy": False,
+    "foreign": ["a"],
+    "activity_seen": "2026-01-01T03:00:10+00:00",
+    "row_seen": None,
+    "polls_without": 0,
+    "polls_failed": False,
+    "announced": True,
+}
+ENDED: dict[str, Any] = {
+    "task": "BackupDatabase",
+    "started": "2026-01-01T02:00:00+00:00",
+    "ended": "2026-01-01T02:00:20+00:00",
+    "duration": 20.0,
+    "outcome": "finished",
+    "known_by": "observed",
+    "last_known": "2026-01-01T02:00:20+00:00",
+}
+NAN, INFINITE = float("nan"), float("inf")
+
+
+def file_of(**data: Any) -> dict[str, Any]:
+    """Return what is stored, with changes."""
+    return {"version": None, "row_proven": False, "runs": {}, "last_runs": []} | data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"since": "2026-01-01T03:00:00"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"since": None},
+        {"since": 7},
+        {"start_known": 1},
+        {"ours": None},
+        {"confirmed": "yes"},
+        {"known_by": "hearsay"},
+        {"foreign": "abc"},
+        {"foreign": [1]},
+        {"foreign": None},
+        {"activity_seen": []},
+        {"polls_without": True},
+        {"polls_without": NAN},
+    ],
+    ids=str,
+)
+async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are_not(
+    hass: HomeAssistant, hass_storage: dict[str, Any], caplog: pytest.LogCaptureFixture, change: Any
+) -> None:
+    data = file_of(runs={"Bad": RUN | change, "Good": RUN, "Null": None}, last_runs=[ENDED])
+    hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    stored = await RunStore(hass, "x").load()
+    assert stored.runs.keys() == {"Good"}
+    assert stored.last_runs.keys() == {"BackupDatabase"}
+    assert stored.runs["Good"].foreign == {"a"}
+    assert caplog.text.count("cannot be read and are forgotten") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": 7},
+        {"started": "2026-01-01T02:00:00"},
+        {"duration": NAN},
+        {"duration": INFINITE},
+        {"duration": True},
+        {"duration": "20"},
+        {"outcome": "succeeded"},
+        {"last_known": None},
+    ],
+    ids=str,
+)
+async def test_last_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are_not(
+    hass: HomeAssistant, hass_storage: dict[str, Any], caplog: pytest.LogCaptureFixture, change: Any
+) -> None:
+    good = ENDED | {"task": "Good", "duration": 20, "started": None}
+    data = file_of(runs={"Good": RUN}, last_runs=[ENDED | change, [], good, None])
+    hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    stored = await RunStore(hass, "x").load()
+    assert stored.last_runs.keys() == {"Good"}
+    assert stored.last_runs["Good"].duration == timedelta(seconds=20)
+    assert stored.runs.keys() == {"Good"}
+    assert caplog.text.count("cannot be read and are forgotten") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "proven"),
+    [
+        ({"version": 7, "row_proven": True}, False),
+        ({"version": "1.43", "row_proven": "no"}, False),
+        ({"row_proven": None}, False),
+        ({"last_runs": None}, False),
+        ({"version": "1.43", "row_proven": True, "last_runs": {"a": ENDED}}, True),
+    ],
+)
+async def test_rest_of_a_file_that_is_not_as_it_was_written_counts(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    change: Any,
+    *,
+    proven: bool,
+) -> None:
+    data = file_of(runs={"Good": RUN}) | change
+    hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    stored = await RunStore(hass, "x").load()
+    assert (set(stored.runs), stored.row_proven) == ({"Good"}, proven)
+    assert caplog.text.count("cannot be read and are forgotten") == 1
+
+
+REAL = {name: getattr(Store, name) for name in ("_async_load", "_async_write_data", "async_remove")}
+"""What the harness replaces by a store in memory."""
+
+
+@pytest.fixture
+def file(
+    hass: HomeAssistant, hass_storage: dict[str, Any], tmp_path: Path, entry: MockConfigEntry
+) -> Iterator[Path]:
+    """The entry's real file, in a folder of its own."""
+    hass.config.config_dir = str(tmp_path)
+    (tmp_path / ".storage").mkdir()
+    file = tmp_path / ".storage" / f"{DOMAIN}.{entry.entry_id}"
+    # It was not there when Home Assistant listed its files.
+    get_internal_store_manager(hass).async_invalidate(file.name)
+    with pytest.MonkeyPatch.context() as patches:
+        for name, function in REAL.items():
+            patches.setattr(Store, name, function)
+        yield file
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "null",
+        "[]",
+        "7",
+        "{}",
+        '{"version": 1}',
+        '{"version": "1", "minor_version": 1, "data": {}}',
+        '{"version": 0, "minor_version": 1, "data": {}}',
+        '{"version": 2, "minor_version": 1, "data": {"runs": []}}',
+        '{"version": 1, "minor_version": 1, "data": null}',
+    ],
+)
+async def test_entry_loads_whatever_its_file_holds_and_writes_it_anew(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    file: Path,
+    content: str,
+) -> None:
+    file.write_text(content)
+    await house.set_up(entry, server)
+    expected = content not in ("{}", '{"version": 1, "minor_version": 1, "data": null}')
+    assert caplog.text.count("cannot be read and are forgotten") == expected
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert json.loads(file.read_text())["version"] == 1
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not file.exists()
+
+
+async def test_directory_in_the_place_of_the_file(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    file: Path,
+) -> None:
+    file.mkdir()
+    await house.set_up(entry, server)
+    await house.act(DOMAIN, "start_task", task=NAME)
+    await house.passes(SAVE_DELAY + 10)
+    await hass.config_entries.async_unload(entry.entry_id)
+    ours = [
+        r.getMessage()
+        for r in caplog.records
+        if r.levelno >= logging.WARNING and "custom_components" in r.name
+    ]
+    assert ours == ["Some stored runs of a server cannot be read and are forgotten"]
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert "The stored runs of a server cannot be removed: " in caplog.text
+    assert file.is_dir()
+
+
+async def test_file_is_never_seen_half_written(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    file: Path,
+) -> None:
+    await house.set_up(entry, server)
+    await hass.config_entries.async_unload(entry.entry_id)
+    written = file.stat().st_ino
+    await house.set_up(entry, server)
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert file.stat().st_ino != written
+
+
 async def test_server_that_is_off_at_start_forgets_nothing(
     hass: HomeAssistant,
     house: House,
@@ -271,7 +486,7 @@ async def test_server_that_is_off_at_start_forgets_nothing(
     assert await told(house, "generate_intro_markers", "run") == run
 
 
-async def test_command_that_is_answered_after_the_unloading_overwrites_nothing(
+async def test_command_under_way_at_the_unloading_overwrites_nothing(
     hass: HomeAssistant,
     house: House,
     server: SimulatedPlex,
@@ -282,53 +497,18 @@ async def test_command_that_is_answered_after_the_unloading_overwrites_nothing(
     await house.set_up(entry, server)
     await house.act(DOMAIN, "start_task", task=NAME)
     await house.passes(SAVE_DELAY + 5)
-    server.faults.slow = 1
+    server.faults.late_answers = "POST"
     starting = hass.async_create_task(
         hass.services.async_call(DOMAIN, "start_task", {"task": "backup_database"}, blocking=True)
     )
     await house.sent()
-    freezer.tick(timedelta(seconds=2))
-    await house.sent()
     assert await hass.config_entries.async_unload(entry.entry_id)
-    freezer.tick(timedelta(seconds=2))
-    await starting
+    with pytest.raises(HomeAssistantError) as failed:
+        await starting
+    assert failed.value.translation_key == "unloaded_not_confirmed"
     assert "BackupDatabase" in {task for _, task in server.butler.history}
+    server.faults.late_answers = ""
     freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
     async_fire_time_changed(hass)
     await house.settled()
     assert list(hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"]) == [NAME]
-
-
-async def test_poll_that_is_answered_after_the_unloading_overwrites_nothing(
-    hass: HomeAssistant,
-    house: House,
-    server: SimulatedPlex,
-    entry: MockConfigEntry,
-    hass_storage: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
-) -> None:
-    assert await async_setup_component(hass, "homeassistant", {})
-    await house.set_up(entry, server)
-    await house.passes(20)  # the cooldown of the request to refresh is over
-    maintenance = house.entity_id(server, "binary_sensor", "maintenance")
-    server.faults.silent_websocket = True  # only the poll can tell of the run
-    server.butler.start(NAME)
-    server.requests.clear()
-    server.faults.late_answers = "GET"
-    updating = asyncio.create_task(
-        hass.services.async_call(
-            "homeassistant", "update_entity", {"entity_id": maintenance}, blocking=True
-        )
-    )
-    await house.sent()
-    [poll] = server.requests
-    assert (poll.path, poll.status) == ("/activities", None)
-    assert await hass.config_entries.async_unload(entry.entry_id)
-    server.faults.late_answers = ""
-    await updating
-    [poll] = server.requests
-    assert poll.status == 200
-    freezer.tick(timedelta(seconds=SAVE_DELAY + 5))
-    async_fire_time_changed(hass)
-    await house.settled()
-    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["runs"] == {}

@@ -96,7 +96,7 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("task", ["", ".", "..", "backupdatabase", "BrewCoffee", "../butler"])
+@pytest.mark.parametrize("task", [".", "..", "backupdatabase", "BrewCoffee", "../butler"])
 async def test_task_that_is_not_listed_is_refused_without_a_request(
     house: House, server: SimulatedPlex, task: str
 ) -> None:
@@ -159,3 +159,31 @@ async def test_with_two_servers_one_has_to_be_named(
         await house.act(DOMAIN, "start_all", config_entry_id=entry.entry_id)
         assert commands(server) == ["POST /butler"]
         assert commands(attic) == []
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+async def test_empty_name_is_told_for_what_it_is(
+    house: House, server: SimulatedPlex, loaded: MockConfigEntry, name: str
+) -> None:
+    server.requests.clear()
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.act(DOMAIN, "start_task", task=name)
+    assert refused.value.translation_key == "no_task_named"
+    assert not [request for request in server.requests if request.method == "POST"]
+
+
+async def test_name_stands_in_quotes(house: House, loaded: MockConfigEntry) -> None:
+    with pytest.raises(ServiceValidationError, match='lists no task named "brew coffee", so'):
+        await house.act(DOMAIN, "start_task", task="brew coffee")
+
+
+async def test_task_that_is_named_like_the_key_of_another(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    server.butler.add_task("backup_database", title="Impostor")
+    await house.set_up(entry, server)
+    for name in ("backup_database", "BackupDatabase"):
+        answer = await house.act(DOMAIN, "start_task", True, task=name)
+        assert answer["name"] == name
+    posts = [request.path for request in server.requests if request.method == "POST"]
+    assert posts == ["/butler/backup_database", "/butler/BackupDatabase"]

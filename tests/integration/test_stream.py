@@ -285,6 +285,24 @@ async def test_token_that_is_refused_at_the_stream_is_looked_at_by_a_poll(
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_frame_of_a_busy_server_is_followed_by_a_poll_so_that_commands_work_again(
+    house: House, server: SimulatedPlex
+) -> None:
+    server.butler.start("DeepMediaAnalysis")
+    await house.passes(10)
+    server.faults.hang = True
+    await house.passes(10)
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+    server.faults.hang = False
+    await house.passes(5)
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
+    server.users.dvr_noise()
+    await house.settled()
+    assert house.state(server, "binary_sensor", "server").attributes["busy"] is False
+    await house.act(DOMAIN, "stop_all")
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_changed_preference_reads_the_list_of_tasks_again(
     house: House, server: SimulatedPlex
 ) -> None:
@@ -365,12 +383,8 @@ async def test_change_that_was_told_during_a_poll_is_not_undone_by_its_answer(
     calls = await automate(hass, *EVERYTHING)
     server.requests.clear()
     server.faults.late_answers = "GET"
-    entity_id = house.entity_id(server, "binary_sensor", "maintenance")
-    polling = asyncio.create_task(
-        hass.services.async_call(
-            "homeassistant", "update_entity", {"entity_id": entity_id}, blocking=True
-        )
-    )
+    [entry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    polling = asyncio.create_task(entry.runtime_data.async_request_refresh())
     await house.sent()
     assert [(poll.path, poll.status) for poll in server.requests] == [("/activities", None)]
     if begins:

@@ -17,18 +17,9 @@ import yaml
 
 from custom_components.plex_butler.const import DOMAIN, PLATFORMS
 from tests.repository import INTEGRATION, load
+from tests.texts import texts
 
 PLACEHOLDER: Final = re.compile(r"{(\w+)}")
-
-
-def texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Walk through all strings of a JSON document."""
-    for key, value in node.items():
-        where = f"{path}.{key}" if path else key
-        if isinstance(value, str):
-            yield where, value
-        else:
-            yield from texts(value, where)
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
@@ -72,6 +63,12 @@ def test_translations_have_the_placeholders_of_the_original() -> None:
             where = f"{file.name}: {path}"
             assert path in original, where
             assert {*PLACEHOLDER.findall(text)} == {*PLACEHOLDER.findall(original[path])}, where
+
+
+def test_titles_have_no_placeholders() -> None:
+    """The frontend gives a menu's title no values; and a title is no markdown, but names are."""
+    for key, step in EN["config"]["step"].items():
+        assert "{" not in step["title"], key
 
 
 def test_every_field_of_a_form_is_explained() -> None:

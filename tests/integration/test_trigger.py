@@ -17,8 +17,10 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+import voluptuous as vol
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.trigger import TaskEndedTrigger
 from tests.conftest import House, entry_for
 from tests.integration.automations import EVERYTHING, STARTED, automate, told, trigger
 from tests.simulator import Profile, SimulatedPlex
@@ -476,3 +478,11 @@ async def test_automation_finds_the_end_shown_already(
         "maintenance": STATE_OFF,
         "event": "finished",
     }
+
+
+async def test_outcome_that_there_is_not_is_told_in_words(hass: HomeAssistant) -> None:
+    with pytest.raises(vol.Invalid) as wrong:
+        await TaskEndedTrigger.async_validate_config(hass, {"options": {"outcome": "succeeded"}})
+    assert str(wrong.value).startswith(
+        "value must be one of ['end_not_seen', 'finished', 'stopped']"
+    )

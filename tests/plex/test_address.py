@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import ssl
+from unittest.mock import AsyncMock, Mock
 
 from hypothesis import given, settings, strategies as st
 import pytest
@@ -37,6 +38,17 @@ HASH = "0123456789abcdef0123456789abcdef"
         ("http://nas:32400/web/index.html?X-Plex-Token=secret", "http://nas:32400"),
         ("nas:32400/library/metadata/1?X-Plex-Token=secret", "http://nas:32400"),
         ("http://nas:32400/?X-Plex-Token=secret", "http://nas:32400"),
+        ("http://nas:32400/status/sessions?X-Plex-Token=secret", "http://nas:32400"),
+        ("http://nas:32400/accounts?X-Plex-Token=secret", "http://nas:32400"),
+        ("http://nas:32400/accounts/", "http://nas:32400"),
+        ("http://nas:32400/statistics/resources?timespan=6", "http://nas:32400"),
+        ("http://nas:32400/hubs/search?query=a", "http://nas:32400"),
+        ("http://nas:32400/playlists", "http://nas:32400"),
+        ("http://nas:32400/media/providers?X-Plex-Token=secret", "http://nas:32400"),
+        ("http://nas:32400/log?level=3", "http://nas:32400"),
+        ("https://example.org/plex/status/sessions", "https://example.org:443/plex"),
+        ("https://example.org/media", "https://example.org:443/media"),
+        ("https://example.org/media/", "https://example.org:443/media"),
         ("http://nas:32400?X-Plex-Token=secret", "http://nas:32400"),
         ("http://nas:32400#secret", "http://nas:32400"),
         ("http://nas:32400/:/prefs", "http://nas:32400"),
@@ -78,6 +90,14 @@ def test_what_people_type(typed: str, url: str) -> None:
         "http://",
         "https://:32400",
         "ftp://nas",
+        "http://10.0.0.160/:32400",
+        "http:/x",
+        "http//x",
+        "http://http://x",
+        "https:/x",
+        "https://https://x",
+        "http://HTTP/x",
+        "https",
         "file:///etc/passwd",
         "nas:port",
         "nas:0",
@@ -226,9 +246,56 @@ async def test_nothing_answers_to_the_question_for_a_certificate(
     assert await plex_direct_address(url, context) is None
 
 
-@pytest.mark.parametrize("url", ["https://nas:32400", "https://[2001:db8::5]:32400"])
-async def test_only_an_ipv4_address_has_a_name_of_plex(url: str, context: ssl.SSLContext) -> None:
-    assert await plex_direct_address(URL(url), context) is None
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize(
+    "host", ["localhost", "127-0-0-1.0ld.plex.direct", "127-0-0-1.0LD.Plex.Direct"]
+)
+async def test_a_name_leads_to_the_address_behind_it(
+    authority: trustme.CA, context: ssl.SSLContext, host: str
+) -> None:
+    async with tls_server(authority, f"*.{HASH}.plex.direct") as (url, _):
+        found = await plex_direct_address(url.with_host(host), context)
+
+    assert found == URL(f"https://127-0-0-1.{HASH}.plex.direct:{url.port}")
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "peer", "label"),
+    [
+        ("[2001:db8::5]", "2001:db8::5", "2001:db8::5", f"2001-0db8-{'0000-' * 5}0005"),
+        (
+            f"2001-0db8-{'0000-' * 5}0005.0ld.plex.direct",
+            "2001:db8::5",
+            "2001:db8::5",
+            f"2001-0db8-{'0000-' * 5}0005",
+        ),
+        ("[::ffff:10.0.0.5]", "::ffff:10.0.0.5", "::ffff:10.0.0.5", "10-0-0-5"),
+        ("nas", "nas", "fe80::1%eth0", None),
+        ("9-9.0ld.plex.direct", "9-9.0ld.plex.direct", "10.0.0.5", "10-0-0-5"),
+    ],
+)
+async def test_an_address_is_written_as_plex_does(
+    monkeypatch: pytest.MonkeyPatch,
+    context: ssl.SSLContext,
+    host: str,
+    asked: str,
+    peer: str,
+    label: str | None,
+) -> None:
+    """No network that the tests can rely on has IPv6."""
+    writer = Mock()
+    writer.get_extra_info = {
+        "peercert": {"subjectAltName": (("DNS", f"*.{HASH}.plex.direct"),)},
+        "peername": (peer, 32400),
+    }.__getitem__
+    connect = AsyncMock(return_value=(Mock(), writer))
+    monkeypatch.setattr("asyncio.open_connection", connect)
+
+    found = await plex_direct_address(URL(f"https://{host}:32400"), context)
+
+    assert connect.await_args
+    assert connect.await_args.args == (asked, 32400)
+    assert found == (URL(f"https://{label}.{HASH}.plex.direct:32400") if label else None)
 
 
 async def test_a_context_that_does_not_verify_is_refused() -> None:

@@ -23,6 +23,14 @@ from custom_components.plex_butler.plex.decoding import (
         ("Größe", "Größe"),
         ("\u00a0Größe\u2003", "Größe"),
         ("\ud83d!", "?!"),
+        ("\x04te\x00x\x7ft\u202e", "text"),
+        ("one\ntwo\u2028three\u00a0four", "one two three four"),
+        ("\x04", None),
+        ("a" * 300_000, "a" * 255),
+        ("\x04" * 255 + "ab", "ab"),
+        (" " * 300_000 + "a", "a"),
+        ("a" * 254 + " b", "a" * 254),
+        ("\x04" * 1020 + "ab", None),
         ("", None),
         (" ", None),
         (7, "7"),
@@ -132,3 +140,42 @@ def test_an_error_holds_nothing_of_the_body(body: bytes) -> None:
 )
 def test_sloppy_json_is_decoded(body: bytes, value: Any) -> None:
     assert decode(body, NotPlexError) == value
+
+
+def test_a_text_without_an_end() -> None:
+    assert text_of("a" * 1000, longest=None) == "a" * 1000
+
+
+@pytest.mark.parametrize("title", ["\x04", "\n", "\x1f\x00\x7f", "\uffff", "\ufffe"])
+def test_control_characters_in_json(title: str) -> None:
+    body = f'{{"title": "{title}", "name": "a"}}'.encode()
+    assert decode(body, NotPlexError) == {"title": title, "name": "a"}
+
+
+@pytest.mark.parametrize(
+    ("title", "left"),
+    [
+        ("\x04", ""),
+        ("&#4;", ""),
+        ("&#x1f;", ""),
+        ("&#x1F;", ""),
+        ("&#0;", ""),
+        ("\uffff", ""),
+        ("&#xFFFF;", ""),
+        ("&#65534;", ""),
+        ("&#xD800;", ""),
+        ("&#x110000;", ""),
+        ("\x04&#9;&#10;&#13;&#x20;", "\t\n\r "),
+        ("\x04&#xD7FF;&#xE000;&#xFFFD;", "\ud7ff\ue000\ufffd"),
+        ("\x04&#x10000;&#x10FFFF;", "\U00010000\U0010ffff"),
+        ("\x04&amp;#4;", "&#4;"),
+    ],
+)
+def test_control_characters_in_xml(title: str, left: str) -> None:
+    body = f'<a title="{title}" name="a"/>'.encode()
+    assert decode(body, NotPlexError, xml=True) == {"a": {"title": left, "name": "a"}}
+
+
+def test_broken_xml_with_control_characters() -> None:
+    with pytest.raises(NotPlexError):
+        decode(b'<a title="\x04" name=/>', NotPlexError, xml=True)

@@ -2,30 +2,41 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from datetime import UTC, datetime, timedelta
 import socket
 import ssl
 from typing import Any, override
 
 from aiohttp import ClientSession
 from aiohttp.abc import AbstractResolver, ResolveResult
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 import trustme
+from yarl import URL
 
 from custom_components.plex_butler.plex import (
     CannotConnectError,
+    CertificateExpiredError,
     CommandNotConfirmedError,
+    CommandServerError,
     HostnameMismatchError,
+    HttpsRequiredError,
     NoButlerError,
     NotOwnerError,
     NotPlexError,
+    OtherServerError,
     PlexClient,
     PlexError,
     PlexTimeoutError,
+    ProxyRefusesError,
+    ServerError,
     StartingUpError,
     TlsError,
+    TooManyRequestsError,
     UnauthorizedError,
 )
 from custom_components.plex_butler.plex.http import BODY_LIMIT
+from custom_components.plex_butler.plex.requests import SILENCE as SILENCE_SECONDS
 from tests.plex.clients import CALLS, CLIENT_IDENTIFIER, COMMANDS, READS, TOKEN, client_for
 from tests.plex.scripted_server import (
     DROP,
@@ -103,14 +114,17 @@ async def failure_of[E: PlexError](kind: type[E], client: PlexClient, request: s
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (http(401, UNAUTHORIZED, Content_Type="text/html"), UnauthorizedError),
-        (http(403, b"<html><h1>403 Forbidden</h1></html>"), NotOwnerError),
+        (http(401, UNAUTHORIZED, X_Plex_Protocol="1.0"), UnauthorizedError),
+        (http(403, b"<h1>403 Forbidden</h1>", X_Plex_Protocol="1.0"), NotOwnerError),
+        (http(401, UNAUTHORIZED, WWW_Authenticate="Basic"), ProxyRefusesError),
+        (http(403, b"", WWW_Authenticate="Basic"), ProxyRefusesError),
         (http(503, MAINTENANCE_JSON), StartingUpError),
         (http(503, MAINTENANCE_XML), StartingUpError),
         (http(400, STILL_STARTING), StartingUpError),
-        (http(400, b"<html>400 Bad Request</html>"), NotPlexError),
-        (http(405), NotPlexError),
-        (http(429), NotPlexError),
+        (http(400, b"The plain HTTP request was sent to HTTPS port"), HttpsRequiredError),
+        (http(400, b"Client sent an HTTP request to an HTTPS server."), HttpsRequiredError),
+        (http(400, b"speaking plain HTTP to an SSL-enabled server port."), HttpsRequiredError),
+        (http(429), TooManyRequestsError),
         (http(302, Location="/login"), NotPlexError),
     ],
     ids=lambda value: value.decode()[9:60] if isinstance(value, bytes) else "",
@@ -128,15 +142,173 @@ async def test_refusals(
     assert server.asked == ["GET /identity", request_]
 
 
+@pytest.mark.parametrize("request_", [*READS, *COMMANDS])
+@pytest.mark.parametrize(
+    ("status", "kind", "if_proxy"),
+    [
+        (400, NotPlexError, NotPlexError),
+        (401, UnauthorizedError, ProxyRefusesError),
+        (403, NotOwnerError, ProxyRefusesError),
+        (405, NotPlexError, NotPlexError),
+        (500, ServerError, NotPlexError),
+    ],
+)
+async def test_refusals_that_a_proxy_may_have_given(
+    server: ScriptedServer,
+    client: PlexClient,
+    request_: str,
+    status: int,
+    kind: type[PlexError],
+    if_proxy: type[PlexError],
+) -> None:
+    """They count if the right server identifies itself once more, without the token."""
+    server.answers[request_] = [http(status, b"<html>")]
+    is_command = request_ in COMMANDS
+    if is_command and status == 500:
+        kind = CommandServerError
+
+    await failure_of(kind, client, request_)
+    assert server.asked == ["GET /identity", request_, "GET /identity"]
+    assert "x-plex-token" not in server.requests[-1].headers
+
+    server.answers["GET /identity"] = [http(404)]
+    if is_command and if_proxy is NotPlexError:
+        await failure_of(CommandNotConfirmedError, client, request_)
+    else:
+        failure = await failure_of(if_proxy, client, request_)
+        assert not isinstance(failure, NotPlexError) or failure.no_server
+
+
+@pytest.mark.parametrize("request_", [*READS, *COMMANDS])
+async def test_an_error_of_the_servers_own(
+    server: ScriptedServer, client: PlexClient, request_: str
+) -> None:
+    server.answers[request_] = [http(500, b"<html>", X_Plex_Protocol="1.0")]
+
+    kind = CommandServerError if request_ in COMMANDS else ServerError
+    await failure_of(kind, client, request_)
+    assert server.asked == ["GET /identity", request_]
+
+
+@pytest.mark.parametrize("request_", [*READS, *COMMANDS])
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("identity", [SILENCE, http(503, MAINTENANCE_XML)])
+async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
+    server: ScriptedServer, request_: str, status: int, identity: bytes
+) -> None:
+    server.answers[request_] = [http(status)]
+    server.answers["GET /identity"] = [IDENTITY, identity]
+    kind = PlexTimeoutError if identity == SILENCE else StartingUpError
+    async with client_for(server.url, request_timeout=0.1) as client:
+        await failure_of(kind, client, request_)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("GET /butler", 404),
+        ("GET /activities", 404),
+        ("POST /butler/BackupDatabase", 200),
+        ("POST /butler/BackupDatabase", 202),
+        ("POST /butler/BackupDatabase", 404),
+        ("DELETE /butler/BackupDatabase", 200),
+        ("DELETE /butler/BackupDatabase", 404),
+        ("POST /butler", 200),
+        ("POST /butler", 404),
+        ("DELETE /butler", 200),
+        ("DELETE /butler", 404),
+    ],
+)
+@pytest.mark.parametrize(
+    ("identity", "kind"),
+    [
+        (http(404), NotPlexError),
+        (http(200, b"<html>Log in"), NotPlexError),
+        (http(401), ProxyRefusesError),
+        (http(500), CannotConnectError),
+        (http(502), CannotConnectError),
+        (http(521), CannotConnectError),
+        (http_json({"MediaContainer": {"machineIdentifier": "another"}}), OtherServerError),
+    ],
+    ids=["404", "page", "401", "500", "502", "521", "other"],
+)
+async def test_what_a_proxy_answers_in_place_of_the_server_does_not_count(
+    server: ScriptedServer,
+    client: PlexClient,
+    request_: str,
+    status: int,
+    identity: bytes,
+    kind: type[PlexError],
+) -> None:
+    server.answers[request_] = [http(status, b"<html>Log in")]
+    server.answers["GET /identity"] = [IDENTITY, identity]
+
+    await failure_of(CommandNotConfirmedError if request_ in COMMANDS else kind, client, request_)
+    assert server.asked == ["GET /identity", request_, "GET /identity"]
+    assert "x-plex-token" not in server.requests[-1].headers
+    # Nothing is sent before the right server is there again.
+    failure = await failure_of(kind, client, request_)
+    assert not isinstance(failure, NotPlexError) or failure.no_server
+    assert server.asked[3:] == ["GET /identity"]
+
+
+@pytest.mark.parametrize(
+    ("status", "identity", "kind"),
+    [
+        (401, IDENTITY, UnauthorizedError),
+        (403, IDENTITY, NotOwnerError),
+        (401, http(404), ProxyRefusesError),
+        (403, http(404), ProxyRefusesError),
+    ],
+)
+async def test_refusals_of_the_stream(
+    server: ScriptedServer, client: PlexClient, status: int, identity: bytes, kind: type[PlexError]
+) -> None:
+    server.answers["GET /:/websockets/notifications"] = [http(status)]
+    server.answers["GET /identity"] = [IDENTITY, identity]
+
+    with pytest.raises(kind):
+        async with client.notifications():
+            pass
+
+
+@pytest.mark.parametrize("request_", COMMANDS)
+async def test_an_answer_without_a_length_may_have_a_body(
+    server: ScriptedServer, client: PlexClient, request_: str
+) -> None:
+    server.answers[request_] = [b"HTTP/1.1 200 OK\r\n\r\n" + DROP]
+
+    await COMMANDS[request_](client)
+    assert server.asked == ["GET /identity", request_, "GET /identity"]
+
+
+@pytest.mark.parametrize("request_", COMMANDS)
+async def test_a_command_after_a_silence_is_preceded_by_the_identity(
+    server: ScriptedServer, client: PlexClient, request_: str, freezer: FrozenDateTimeFactory
+) -> None:
+    await client.tasks()
+    freezer.tick(SILENCE_SECONDS)
+    await COMMANDS[request_](client)
+    assert server.asked == ["GET /identity", "GET /butler", request_]
+    freezer.tick(SILENCE_SECONDS + 1)
+    server.answers["GET /identity"] = [http(404)]
+    await failure_of(NotPlexError, client, request_)
+    assert server.asked[3:] == ["GET /identity"]
+
+
+async def test_a_read_after_a_silence_is_not(
+    server: ScriptedServer, client: PlexClient, freezer: FrozenDateTimeFactory
+) -> None:
+    await client.tasks()
+    freezer.tick(SILENCE_SECONDS + 1)
+    await client.tasks()
+    assert server.asked == ["GET /identity", "GET /butler", "GET /butler"]
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [
-        (201, NotPlexError),
-        (500, NotPlexError),
-        (502, CannotConnectError),
-        (503, CannotConnectError),
-        (504, CannotConnectError),
-    ],
+    [(201, NotPlexError)]
+    + [(status, CannotConnectError) for status in (502, 503, 504, 520, 522, 525, 530)],
 )
 async def test_answers_that_leave_a_command_open(
     server: ScriptedServer, client: PlexClient, status: int, kind: type[PlexError]
@@ -150,24 +322,44 @@ async def test_answers_that_leave_a_command_open(
         await failure_of(CommandNotConfirmedError, client, request)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 500, 302])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, ProxyRefusesError),
+        (403, ProxyRefusesError),
+        (404, NotPlexError),
+        (500, CannotConnectError),
+        (302, NotPlexError),
+    ],
+)
 async def test_everybody_may_ask_who_a_server_is(
-    server: ScriptedServer, client: PlexClient, status: int
+    server: ScriptedServer, client: PlexClient, status: int, kind: type[PlexError]
 ) -> None:
     """So whoever wants a login for that is no Plex Media Server, and the token is not wrong."""
     server.answers["GET /identity"] = [http(status)]
 
     for request in CALLS:
-        await failure_of(NotPlexError, client, request)
+        await failure_of(kind, client, request)
     assert set(server.asked) == {"GET /identity"}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, UnauthorizedError), (403, NotOwnerError), (500, ServerError)]
+)
+async def test_plexs_own_header_proves_an_answer_to_be_the_servers(
+    server: ScriptedServer, client: PlexClient, status: int, kind: type[PlexError]
+) -> None:
+    server.answers["GET /identity"] = [http(status, X_Plex_Protocol="1.0")]
+
+    await failure_of(kind, client, "GET /identity")
 
 
 async def test_a_server_without_a_butler_is_too_old(
     server: ScriptedServer, client: PlexClient
 ) -> None:
-    server.answers["GET /butler"] = [http(404)]
-
-    await failure_of(NoButlerError, client, "GET /butler")
+    for request in ("GET /butler", "POST /butler", "DELETE /butler"):
+        server.answers[request] = [http(404)]
+        await failure_of(NoButlerError, client, request)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +381,16 @@ async def test_retry_after(
     server.answers["GET /identity"] = [http(503, MAINTENANCE_XML, Retry_After=header)]
 
     assert (await failure_of(StartingUpError, client, "GET /butler")).retry_after == seconds
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_of_a_proxy(
+    server: ScriptedServer, client: PlexClient, status: int
+) -> None:
+    server.answers["GET /butler"] = [http(status, Retry_After="30")]
+
+    kind = TooManyRequestsError if status == 429 else CannotConnectError
+    assert (await failure_of(kind, client, "GET /butler")).retry_after == 30
 
 
 async def test_starting_up_without_a_time(server: ScriptedServer, client: PlexClient) -> None:
@@ -409,6 +611,20 @@ async def test_a_certificate_that_is_not_trusted(authority: trustme.CA) -> None:
     assert not server.requests
 
 
+async def test_a_certificate_that_has_expired(authority: trustme.CA) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    authority.issue_cert("127.0.0.1", not_after=yesterday).configure_cert(context)
+    async with (
+        scripted_server(context) as server,
+        client_for(server.url, tls=trusting(authority)) as client,
+    ):
+        for request in CALLS:
+            await failure_of(CertificateExpiredError, client, request)
+
+    assert not server.requests
+
+
 async def test_https_where_http_is_spoken(authority: trustme.CA) -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -430,6 +646,42 @@ async def test_http_where_https_is_spoken(authority: trustme.CA) -> None:
 
 
 # Redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("request_", CALLS)
+async def test_a_redirect_to_https_shows_the_address(
+    server: ScriptedServer, request_: str, status: int
+) -> None:
+    url = server.url / "plex"
+    server.answers["GET /plex/identity"] = [IDENTITY]
+    request_ = request_.replace(" ", " /plex")
+    server.answers[request_] = [http(status, Location="https://127.0.0.1:8443/plex?a=b")]
+    async with client_for(url) as client:
+        failure = await failure_of(HttpsRequiredError, client, request_.replace("/plex", ""))
+
+    assert failure.address == URL("https://127.0.0.1:8443/plex")
+
+
+async def test_a_port_for_https_shows_the_address(
+    server: ScriptedServer, client: PlexClient
+) -> None:
+    server.answers["GET /identity"] = [http(400, b"Client sent an HTTP request to an HTTPS server")]
+    failure = await failure_of(HttpsRequiredError, client, "GET /identity")
+
+    assert failure.address == server.url.with_scheme("https")
+    assert failure.address.port == server.url.port
+
+
+@pytest.mark.parametrize(
+    "location", ["https://login.example.org/", "https://[bad", "http://127.0.0.1/", ""]
+)
+async def test_any_other_redirect_shows_none(
+    server: ScriptedServer, client: PlexClient, location: str
+) -> None:
+    server.answers["GET /identity"] = [http(302, Location=location)]
+
+    assert (await failure_of(NotPlexError, client, "GET /butler")).no_server
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])

@@ -100,11 +100,57 @@ async def test_a_name_in_any_language() -> None:
     assert server.name == "B\u00fccherei \u5730\u4e0b: 2"
 
 
-async def test_a_flood_is_cut_off() -> None:
+async def test_a_flood_of_one_host_leaves_room_for_others() -> None:
     flood = [reply(f"fake-{number}") for number in range(400)]
-    async with asyncio.timeout(5), SimulatedGdm(*flood) as network:
-        servers = await find_servers(seconds=60, group=network.address)
-    assert len(servers) == 256
+    async with (
+        SimulatedGdm(*flood) as noisy,
+        SimulatedGdm(reply("quiet"), host="127.0.0.2", delay=500) as quiet,
+    ):
+        noisy.others.append(quiet)
+        servers = await find_servers(seconds=1, group=noisy.address)
+    assert len(servers) == 33
+    assert servers[-1].machine_identifier == "quiet"
+    assert servers[-1].host == "127.0.0.2"
+
+
+async def test_a_flood_of_many_hosts_ends_the_search() -> None:
+    search = asyncio.create_task(find_servers(seconds=60, group=("127.0.0.1", 9)))
+    protocols: list[Any] = []
+    loop = asyncio.get_running_loop()
+    create = loop.create_datagram_endpoint
+
+    async def watched(factory: Any, **options: Any) -> Any:
+        protocols.append(factory())
+        return await create(factory, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "create_datagram_endpoint", watched)
+        while not protocols:
+            await asyncio.sleep(0)
+    for number in range(4200):
+        host = f"10.0.{number // 256}.{number % 256}"
+        protocols[0].datagram_received(reply(f"fake-{number}"), (host, 32414))
+    async with asyncio.timeout(5):
+        assert len(await search) == 4096
+
+
+async def test_the_question_is_asked_on_every_adapter() -> None:
+    async with SimulatedGdm(reply()) as network:
+        sources = ["127.0.0.2", "127.0.0.3"]
+        servers = await find_servers(seconds=0.1, group=network.address, sources=sources)
+    assert servers == (CELLAR,)
+    assert [host for host, _ in network.searchers] == sources
+
+
+@pytest.mark.parametrize(
+    ("sources", "used"),
+    [(["192.0.2.99"], ["127.0.0.1"]), (["192.0.2.99", "127.0.0.2"], ["127.0.0.2"])],
+)
+async def test_an_adapter_that_is_gone_is_passed_by(sources: list[str], used: list[str]) -> None:
+    async with SimulatedGdm(reply()) as network:
+        servers = await find_servers(seconds=0.1, group=network.address, sources=sources)
+    assert servers == (CELLAR,)
+    assert [host for host, _ in network.searchers] == used
 
 
 async def test_nobody_answers() -> None:

@@ -14,8 +14,10 @@ from custom_components.plex_butler.plex import (
 from custom_components.plex_butler.plex.parse import (
     MOST_ACTIVITIES,
     MOST_CHANGES,
+    MOST_TASKS,
     parse_activities,
     parse_notifications,
+    parse_tasks,
 )
 
 
@@ -39,7 +41,7 @@ def frame(*rows: Any, **more: Any) -> str:
 
 
 def test_the_limits() -> None:
-    assert (MOST_ACTIVITIES, MOST_CHANGES) == (10_000, 1_000)
+    assert (MOST_TASKS, MOST_ACTIVITIES, MOST_CHANGES) == (500, 10_000, 1_000)
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1, 5_000])
@@ -105,3 +107,30 @@ def test_changed_preferences_are_not_dropped() -> None:
         ChangesDropped(),
         PreferencesChanged(),
     )
+
+
+def test_control_characters_in_a_notification_do_not_matter() -> None:
+    raw = frame({"event": "updated", "Activity": activity(0) | {"title": "?"}})
+
+    assert parse_notifications(raw.replace("?", "\x04\n")) == tuple(changes(1))
+
+
+def tasks(*rows: Any) -> bytes:
+    return json.dumps({"ButlerTasks": {"ButlerTask": rows}}).encode()
+
+
+def test_names_titles_and_descriptions_end() -> None:
+    longest = "N" * 255
+    row = {"name": longest, "title": "t\n" * 300_000, "description": "d" * 300_000}
+
+    (task,) = parse_tasks(tasks(row, row | {"name": longest + "N"}))
+    assert task.name == longest
+    assert task.title == ("t " * 128).strip()
+    assert task.description == "d" * 255
+
+
+@pytest.mark.parametrize("count", [MOST_TASKS - 1, MOST_TASKS, MOST_TASKS + 1, 5_000])
+def test_one_task_too_many_shows_that_there_are_more(count: int) -> None:
+    parsed = parse_tasks(tasks(*({"name": f"Task{number}"} for number in range(count))))
+
+    assert len(parsed) == min(count, MOST_TASKS + 1)

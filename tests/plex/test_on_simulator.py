@@ -24,6 +24,7 @@ from custom_components.plex_butler.plex import (
     TaskNotFoundError,
     UnauthorizedError,
 )
+from custom_components.plex_butler.plex.parse import MOST_TASKS
 from tests.plex.clients import COMMANDS, client_for
 from tests.simulator import Faults, SimulatedPlex
 
@@ -143,6 +144,32 @@ async def test_faults(
         for name in fault:
             setattr(server.faults, name, getattr(Faults(), name))
         assert await client.tasks()
+
+
+@pytest.mark.parametrize("always_xml", [True, False])
+async def test_control_characters_in_texts_do_not_matter(
+    server: SimulatedPlex, *, always_xml: bool
+) -> None:
+    server.faults.always_xml = always_xml
+    server.butler.start("ButlerTaskGenerateIntroMarkers")
+    async with client_of(server) as client:
+        expected = (await client.server(), await client.tasks(), await client.activities())
+        server.faults.control_characters = True
+        assert (await client.server(), await client.tasks(), await client.activities()) == expected
+
+
+@pytest.mark.parametrize(("more", "told"), [(0, 0), (1, 1), (500, 1)])
+async def test_more_tasks_than_any_server_has_are_left_out_and_told_once(
+    server: SimulatedPlex, caplog: pytest.LogCaptureFixture, more: int, told: int
+) -> None:
+    for number in range(MOST_TASKS - len(server.butler.tasks) + more):
+        server.butler.add_task(f"Brew{number}")
+    async with client_of(server) as client:
+        assert len(await client.tasks()) == MOST_TASKS
+        server.butler.tasks["Brew1"].enabled = False
+        assert len(await client.tasks()) == MOST_TASKS
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == told
 
 
 async def test_a_server_that_starts_up_takes_no_commands(server: SimulatedPlex) -> None:

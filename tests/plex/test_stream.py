@@ -700,6 +700,27 @@ async def test_a_connection_that_is_reset_ends_the_stream() -> None:
         assert await rest_of(changes) == []
 
 
+@leaves_nothing
+async def test_a_ping_that_can_no_longer_be_answered_ends_the_stream() -> None:
+    """It came in one burst with the end: aiohttp raises what it should return."""
+
+    async def ping_and_go(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(NEWS + message(b"x", PING) + NEWS + message(b"\x03\xe8", CLOSE))
+        writer.close()
+        gone.set()
+
+    gone = asyncio.Event()
+    async with (
+        peer(ping_and_go) as url,
+        client_for(url) as client,
+        client.notifications() as changes,
+    ):
+        assert await next_of(changes) == (ENDED,)
+        await gone.wait()
+        await asyncio.sleep(0.05)
+        assert await rest_of(changes) == []
+
+
 async def test_a_ping_is_answered_and_a_goodbye_is_said() -> None:
     heard = b""
 

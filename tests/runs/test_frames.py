@@ -80,6 +80,39 @@ def test_poll_tells_what_an_item_beside_a_row_means_that_was_idle_when_last_seen
     assert server.running == running
 
 
+@pytest.mark.parametrize("polled", [False, True])
+def test_item_beside_a_busy_row_that_has_ended_leaves_somebody_elses_item(*, polled: bool) -> None:
+    server = Telling(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.frame(item(INTRO_ITEM, "2"))
+    assert server.running == {INTROS: KnownBy.OBSERVED}
+    if not polled:
+        server.frame(item(INTRO_ITEM, "2"), ended=True)
+    server.polls(310, BUSY, item(INTRO_ITEM))
+    assert server.outcomes() == [(INTROS, Outcome.FINISHED)]
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_item_that_ended_before_the_row_was_busy_leaves_somebody_elses_item(
+    *, polled: bool
+) -> None:
+    server = Telling(row_proven=True, first=(IDLE, item(INTRO_ITEM)))
+    server.frame(item(INTRO_ITEM, "2"))
+    if not polled:
+        server.frame(item(INTRO_ITEM, "2"), ended=True)
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert not server.running
+
+
+def test_item_that_the_server_denied_is_no_evidence_with_another_item() -> None:
+    server = Telling(row_proven=True)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.record_not_running(INTROS)
+    server.rest(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    server.poll(BUSY, item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    assert not server.running
+
+
 @pytest.mark.parametrize("type_", [SCAN_ITEM, "media.download"])
 def test_no_poll_is_needed_for_an_item_that_begins_nothing(type_: str) -> None:
     server = Telling(row_proven=True)

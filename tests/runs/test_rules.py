@@ -663,6 +663,38 @@ def test_outage_ends_every_run_without_an_end() -> None:
     assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
 
 
+def test_nothing_of_what_was_listed_before_an_outage_is_left_after_it() -> None:
+    server = Server()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.record_server_gone()
+    server.poll()
+    assert not server.runs.maintenance
+    server.poll(BUSY)
+    assert not server.running
+
+
+def test_row_that_was_explained_before_an_outage_is_evidence_after_it() -> None:
+    server = Server()
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.record_server_gone()
+    server.poll(IDLE)
+    server.leave_unanswered(BACKUP, server.now)
+    server.polls(15, BUSY)
+    assert server.running == {BACKUP: KnownBy.ASSUMED}
+
+
+def test_outage_proves_no_row() -> None:
+    server = Server()
+    server.runs.record_server_gone()
+    assert not server.runs.row_proven
+
+
+def test_row_that_has_a_progress_later_is_read() -> None:
+    server = Server(first=(Activity("row", "butler", None),))
+    server.poll(BUSY)
+    assert server.runs.maintenance
+
+
 def test_clock_that_is_set_back_makes_no_negative_duration() -> None:
     server = Server()
     server.accept(BACKUP, server.now)

@@ -149,6 +149,7 @@ def test_every_error_of_a_server_has_its_text() -> None:
     assert {error.key for error in errors} <= EN["exceptions"].keys()
     not_on_the_form = {
         "command_not_confirmed",
+        "command_server_error",
         "invalid_task_name",
         "other_server",
         "task_not_found",

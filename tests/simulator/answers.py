@@ -68,8 +68,23 @@ async def dress(_: web.Request, response: web.StreamResponse) -> None:
             headers[name] = value
 
 
-def something_else(faults: Faults) -> web.Response | None:
+def something_else(request: web.Request, faults: Faults) -> web.Response | None:
     """Answer as something that is no Plex Media Server, if something stands in between."""
+    status = faults.proxy_status
+    if request.path != "/identity":
+        status = status or faults.proxy_status_but_identity
+    if status:
+        response = _foreign("<html><body>This is a proxy</body></html>", status)
+        if faults.retry_after is not None:
+            response.headers["Retry-After"] = str(faults.retry_after)
+        return response
+    if faults.proxy_wants_password:
+        response = _foreign("<html><body>Who are you?</body></html>", 401)
+        response.headers["WWW-Authenticate"] = 'Basic realm="proxy"'
+        return response
+    if faults.https_port:
+        text = "<center>The plain HTTP request was sent to HTTPS port</center>"
+        return _foreign(f"<html><body>{text}</body></html>", 400)
     if faults.redirect_to:
         return web.Response(status=302, headers={"Location": faults.redirect_to})
     if faults.bad_gateway:
@@ -94,6 +109,8 @@ def unavailable(request: web.Request, faults: Faults) -> web.Response | None:
         if faults.retry_after is not None:
             response.headers["Retry-After"] = str(faults.retry_after)
         return response
+    if faults.own_error and request.path != "/identity":
+        return refusal("500 Internal Server Error")
     if faults.still_starting_up and request.method not in ("GET", "HEAD"):
         text = "the server is still starting up. Please retry later"
         return page(f"<html><body>{text}</body></html>".encode(), 400)

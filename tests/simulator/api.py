@@ -203,6 +203,9 @@ class Api:
                 response.body = json.dumps(content["ButlerTask"]).encode()
         else:
             response = page(wire.as_xml(root, container), 200, wire.XML)
+        if faults.control_characters:
+            assert isinstance(response.body, bytes)
+            response.body = wire.with_control_characters(response.body)
         if faults.cut_body or faults.endless_body:
             return await self._badly(request, response)
         return response

@@ -22,6 +22,8 @@ class Faults:
     """The Retry-After of a 503, in seconds."""
     still_starting_up: bool = False
     """400 with the text "still starting up" for everything that is not a GET."""
+    own_error: bool = False
+    """500 everywhere but at /identity: the database is malformed (reported)."""
     no_activities: bool = False
     """404 for /activities: a very old server."""
     no_butler: bool = False
@@ -38,6 +40,15 @@ class Faults:
     """JSON of another service with status 200."""
     redirect_to: str | None = None
     """A 302 to this address for everything."""
+    proxy_status: int = 0
+    """A proxy answers everything with this status: 404 as Traefik does while a container is
+    replaced, 429, 500, 520 to 530."""
+    proxy_status_but_identity: int = 0
+    """The same, but `/identity` reaches the server."""
+    proxy_wants_password: bool = False
+    """A proxy's 401 with WWW-Authenticate for everything."""
+    https_port: bool = False
+    """nginx's 400 for plain http on a port for https."""
 
     # The connection
     hang: bool = False
@@ -50,6 +61,8 @@ class Faults:
     """Commands are carried out and the connection is closed without an answer."""
     late_answers: str = ""
     """Requests of this method are carried out, and answered once this is cleared."""
+    late_websocket: bool = False
+    """The upgrade to a websocket is answered once this is cleared."""
     drop_reused: bool = False
     """The second request on a connection finds it closed."""
     cut_body: bool = False
@@ -62,6 +75,8 @@ class Faults:
     """A proxy accepts the websocket and lets nothing through."""
 
     # The content
+    control_characters: bool = False
+    """Titles, names and descriptions begin with characters that neither JSON nor XML allows."""
     always_xml: bool = False
     """Accept is ignored."""
     strings: bool = False

@@ -29,14 +29,20 @@ def reply(
 
 
 class SimulatedGdm(asyncio.DatagramProtocol):
-    """Answers each search with all that is in `replies`: one datagram each, broken ones too."""
+    """Answers each search with all that is in `replies`: one datagram each, broken ones too.
 
-    def __init__(self, *replies: bytes) -> None:
+    A search is passed on to the `others`, which are not asked themselves. Before its first reply
+    it lets the loop turn `delay` times.
+    """
+
+    def __init__(self, *replies: bytes, host: str = "127.0.0.1", delay: int = 0) -> None:
         """Prepare; nothing listens yet."""
+        self.others: list[SimulatedGdm] = []
+        self._delay = delay
         self.replies = list(replies)
         self.received: list[bytes] = []
         self.searchers: list[tuple[str, int]] = []
-        self.address = ("127.0.0.1", 0)
+        self.address = (host, 0)
         self._transport: asyncio.DatagramTransport | None = None
 
     async def __aenter__(self) -> Self:
@@ -63,11 +69,18 @@ class SimulatedGdm(asyncio.DatagramProtocol):
         self.received.append(data)
         if data.startswith(SEARCH):
             self.searchers.append((addr[0], addr[1]))
-            self._send(addr, iter(list(self.replies)))
+            for each in (self, *self.others):
+                each.answer(addr)
+
+    def answer(self, addr: tuple[Any, ...]) -> None:
+        """Answer somebody who searches."""
+        nothing: list[bytes] = [b""] * self._delay
+        self._send(addr, iter([*nothing, *self.replies]))
 
     def _send(self, addr: tuple[Any, ...], replies: Iterator[bytes]) -> None:
         """Send one after another: a socket holds few datagrams that nobody has read yet."""
         each = next(replies, None)
         if each is not None and self._transport:
-            self._transport.sendto(each, addr)
+            if each or not self._delay:
+                self._transport.sendto(each, addr)
             asyncio.get_running_loop().call_soon(self._send, addr, replies)

@@ -126,7 +126,7 @@ class SimulatedPlexTv:
         if faults.empty_reply:
             return Dropped()
         foreign = Faults(bad_gateway=faults.bad_gateway, redirect_to=faults.redirect_to)
-        if answer := something_else(foreign):
+        if answer := something_else(request, foreign):
             return answer
         if faults.garbage is not None:
             return web.Response(body=faults.garbage)

@@ -198,12 +198,14 @@ class SimulatedPlex:
         faults = self.faults
         while self.silent:
             await asyncio.sleep(0.01)
+        while faults.late_websocket and "Upgrade" in request.headers:
+            await asyncio.sleep(0)
         if faults.slow:
             await asyncio.sleep(faults.slow)
         reused = self._front.is_reused(request)
         if faults.empty_reply or (faults.drop_reused and reused):
             return Dropped()
-        if answer := something_else(faults) or unavailable(request, faults):
+        if answer := something_else(request, faults) or unavailable(request, faults):
             return answer
         access = self.auth.access(request)
         if title := self.auth.refusal(request, access):

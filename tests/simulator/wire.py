@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import json
+import re
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -37,6 +38,14 @@ def as_xml(root: str, container: Mapping[str, Any], *, empty: str | None = None)
     """
     element = _element(root, container, f">\n</{root}>" if empty is None else empty)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{element}\n'.encode()
+
+
+def with_control_characters(body: bytes) -> bytes:
+    """Return a body whose texts for people begin with what neither JSON nor XML allows."""
+    keys = "title|subtitle|friendlyName|description"
+    body = re.sub(f'("(?:{keys})":")'.encode(), b"\\1\x04\n", body)
+    xml = "\x04&#4;&#x1f;\uffff".encode()
+    return re.sub(f'( (?:{keys})=")'.encode(), lambda match: match[1] + xml, body)
 
 
 def with_strings(value: Any) -> Any:

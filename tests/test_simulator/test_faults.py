@@ -25,6 +25,8 @@ SOCKET = "/:/websockets/notifications"
 
 VALUES: Final[dict[str, Any]] = {
     "late_answers": "POST",
+    "proxy_status": 404,
+    "proxy_status_but_identity": 404,
     "retry_after": 7,
     "redirect_to": "http://127.0.0.1:9/elsewhere",
     "slow": 0.1,
@@ -126,6 +128,13 @@ async def still_starting_up(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def own_error(server: SimulatedPlex) -> bool:
+    assert (await ask(server, "GET", "/identity")).status == 200
+    answer = await ask(server, "GET", "/activities")
+    return answer.status == 500 and "X-Plex-Protocol" in answer.headers
+
+
+@shows
 async def no_activities(server: SimulatedPlex) -> bool:
     assert (await ask(server, "GET", "/butler")).status == 200
     return (await ask(server, "GET", "/activities")).status == 404
@@ -177,6 +186,34 @@ async def redirect_to(server: SimulatedPlex) -> bool:
     ]
     locations = {answer.headers.get("Location") for answer in answers}
     return {a.status for a in answers} == {302} and locations == {"http://127.0.0.1:9/elsewhere"}
+
+
+@shows
+async def proxy_status(server: SimulatedPlex) -> bool:
+    answers = [
+        await ask(server, method, path)
+        for method, path in (("GET", "/identity"), ("DELETE", "/butler"))
+    ]
+    return all(a.status == 404 and "X-Plex-Protocol" not in a.headers for a in answers)
+
+
+@shows
+async def proxy_status_but_identity(server: SimulatedPlex) -> bool:
+    assert (await ask(server, "GET", "/identity")).status == 200
+    answer = await ask(server, "DELETE", "/butler")
+    return answer.status == 404 and "X-Plex-Protocol" not in answer.headers
+
+
+@shows
+async def proxy_wants_password(server: SimulatedPlex) -> bool:
+    answer = await ask(server, "GET", "/identity")
+    return answer.status == 401 and "WWW-Authenticate" in answer.headers
+
+
+@shows
+async def https_port(server: SimulatedPlex) -> bool:
+    answer = await ask(server, "GET", "/identity")
+    return answer.status == 400 and b"HTTPS port" in answer.body
 
 
 # --- the connection
@@ -240,6 +277,28 @@ async def late_answers(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def late_websocket(server: SimulatedPlex) -> bool:
+    upgrade = request(
+        server,
+        "GET /:/websockets/notifications",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(upgrade)
+    answering = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+    await asyncio.wait([answering], timeout=0.3)
+    late, before = not answering.done(), server.faults.late_websocket
+    server.faults.late_websocket = False
+    assert b" 101 " in await answering
+    server.faults.late_websocket = before
+    writer.close()
+    return late
+
+
+@shows
 async def drop_reused(server: SimulatedPlex) -> bool:
     def get(*headers: str) -> bytes:
         return request(server, "GET /identity", *headers)
@@ -286,6 +345,15 @@ async def silent_websocket(server: SimulatedPlex) -> bool:
 
 
 # --- the content
+
+
+@shows
+async def control_characters(server: SimulatedPlex) -> bool:
+    in_json = await ask(server, "GET", "/butler")
+    in_xml = await ask(server, "GET", "/", accept="")
+    begun = (b'"title":"\x04\n' in in_json.body, b' friendlyName="\x04&#4;&#x1f;' in in_xml.body)
+    assert len(set(begun)) == 1
+    return all(begun)
 
 
 @shows

@@ -6,6 +6,7 @@ All that it learns about runs goes into a RunTracker.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -45,6 +46,9 @@ TASK_LIST_INTERVAL: Final = timedelta(minutes=5)
 TASK_LIST_INTERVAL_STREAM: Final = timedelta(hours=1)
 """The same with a stream, which reports when preferences change."""
 
+MOST_READS: Final = 3
+"""How often the activities are read for one poll or start while commands keep being answered."""
+
 # A poll that comes a moment too early must not leave the list of tasks to the next one.
 _ABOUT: Final = timedelta(seconds=5)
 
@@ -73,6 +77,8 @@ class ButlerSession:
         self._commands = 0
         self._unclear = False
         self._reading = asyncio.Lock()
+        self._reads_begun = 0
+        self._last_read: tuple[int, PlexError | None] = (0, None)
         self._stream = StreamHealth()
         self._during_poll = ChangesDuringPoll()
 
@@ -191,22 +197,39 @@ class ButlerSession:
         self._task_list_read = None
 
     async def _read_activities(self) -> None:
-        """Read the activities, and once more if a command was sent meanwhile: they may be older.
+        """Read the activities, or share a read that somebody else has begun after the call.
 
         Only one read at a time, because an older answer must not replace a younger one.
         """
+        begun_before = self._reads_begun
         async with self._reading:
+            number, failure = self._last_read
+            if number > begun_before:
+                if failure:
+                    # Copied because each of those who waited adds a traceback of its own.
+                    raise copy(failure)
+                return
+            self._reads_begun += 1
             try:
-                while True:
-                    commands, since_open = self._commands, self._stream.is_open
-                    self._during_poll.begin()
-                    self._unclear = False
-                    activities = await self._client.activities()
-                    if commands == self._commands:
-                        break
-                self._keep_activities(activities, since_open=since_open)
-            finally:
-                self._during_poll.end()
+                await self._read_activities_now()
+            except PlexError as err:
+                self._last_read = (self._reads_begun, copy(err))
+                raise
+            self._last_read = (self._reads_begun, None)
+
+    async def _read_activities_now(self) -> None:
+        """Read the activities, and again if a command was answered meanwhile: they may be older."""
+        try:
+            for _ in range(MOST_READS):
+                commands, since_open = self._commands, self._stream.is_open
+                self._during_poll.begin()
+                self._unclear = False
+                activities = await self._client.activities()
+                if commands == self._commands:
+                    break
+            self._keep_activities(activities, since_open=since_open)
+        finally:
+            self._during_poll.end()
 
     def _keep_activities(
         self, activities: tuple[Activity, ...] | None, *, since_open: bool

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+import logging
 from random import uniform
 from typing import Final, Protocol
 
@@ -17,6 +18,8 @@ from ..plex import (
     PlexError,
     UnauthorizedError,
 )
+
+_LOGGER = logging.getLogger(__name__)
 
 FIRST_DELAY: Final = 5.0
 """How long to wait after the first loss, in seconds; then twice as long each time."""
@@ -42,13 +45,17 @@ class StreamListener(Protocol):
         """Handle the changes of one frame."""
 
     def stream_closed(self, err: PlexError | None) -> None:
-        """Handle that the stream is closed; `err` is why it could not be opened, if that is so."""
+        """Handle that the stream is closed; `err` is why it could not be opened, if that is so.
+
+        Called after every try, but for the one that ends because the runner is cancelled.
+        """
 
 
 class StreamRunner:
     """Keeps the stream of one server open.
 
-    It raises nothing: if the stream cannot be opened, polls are enough.
+    It raises nothing: if the stream cannot be opened, polls are enough. Whatever the listener raises
+    ends one connection only; it is logged, but not again while it repeats.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class StreamRunner:
         self._delay = delay or delay_after
         self._running = asyncio.Event()
         self._resumed = asyncio.Event()
+        self._logged: type[Exception] | None = None
 
     def pause(self) -> None:
         """Do not connect again until `resume`. An open stream stays open."""
@@ -85,10 +93,15 @@ class StreamRunner:
             began, failure = loop.time(), None
             try:
                 await self._listen()
-                refusals = REFUSALS
+                refusals, self._logged = REFUSALS, None
             except PlexError as err:
                 failure = err
-            self._listener.stream_closed(failure)
+            except Exception as err:  # noqa: BLE001 - nothing may end the stream for good
+                self._log(err)
+            try:
+                self._listener.stream_closed(failure)
+            except Exception as err:  # noqa: BLE001 - nothing may end the stream for good
+                self._log(err)
             if isinstance(failure, _REFUSALS):
                 refusals -= 1
                 if refusals < 0:
@@ -99,6 +112,11 @@ class StreamRunner:
                 failures = 0
             failures += 1
             await asyncio.sleep(self._delay(failures))
+
+    def _log(self, err: Exception) -> None:
+        if type(err) is not self._logged:
+            _LOGGER.error("Unexpected error in the notification stream", exc_info=err)
+        self._logged = type(err)
 
     async def _listen(self) -> None:
         async with self._client.notifications() as notifications:

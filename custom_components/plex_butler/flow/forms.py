@@ -1,6 +1,6 @@
 """The forms of the config flow, and how to read what was entered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import re
 from typing import Any, Final
 
@@ -17,10 +17,14 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from ..plex import without_secrets
+from ..plex.account.parse import is_token
+from .names import distinct
 
 CONF_SERVER: Final = "server"
 
-_TOKEN_IN_ADDRESS: Final = re.compile(r"X-Plex-Token=([^&#\s]*)", re.IGNORECASE)
+# In an address, a header, or what a program shows of either; no token has these characters.
+_PASTED_TOKEN: Final = re.compile(r"X-Plex-Token(?:%3D|[\s\"'=:])+([^&#\s\"'%,;]*)", re.IGNORECASE)
+_QUOTES: Final = "\"'`\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e \t\r\n"
 _TOKEN: Final = {
     vol.Optional(CONF_TOKEN): TextSelector(
         TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
@@ -41,17 +45,23 @@ SERVER_SCHEMA: Final = vol.Schema(
 """Everything that can be entered about a server."""
 
 
-def choice_schema(names: Mapping[str, str]) -> vol.Schema:
+def choice_schema(options: Mapping[str, Sequence[str]]) -> vol.Schema:
     """Return a form to choose one server; the first one is preselected.
 
-    `names` maps the value that the form returns as CONF_SERVER to the name that it shows. It must
-    not be empty.
+    `options` maps the value that the form returns as CONF_SERVER to the labels that it may show,
+    the shortest one first; the one that is shown differs from those of all others. It must not be
+    empty.
     """
-    options = [SelectOptionDict(value=value, label=name) for value, name in names.items()]
+    labels = distinct(options)
     return vol.Schema(
         {
-            vol.Required(CONF_SERVER, default=options[0]["value"]): SelectSelector(
-                SelectSelectorConfig(options=options)
+            vol.Required(CONF_SERVER, default=next(iter(labels))): SelectSelector(
+                SelectSelectorConfig(
+                    options=[
+                        SelectOptionDict(value=value, label=label)
+                        for value, label in labels.items()
+                    ]
+                )
             )
         }
     )
@@ -68,8 +78,21 @@ def suggested_values(values: Mapping[str, Any]) -> dict[str, Any]:
 def token_of(user_input: Mapping[str, Any]) -> str:
     """Return the token that was entered, or an empty string.
 
-    Many people paste the whole address that contains the token: then the token is taken from it.
+    Many people paste what contains the token, an address or a header, or quotes around it: then the
+    token is taken from it.
     """
     entered: str = user_input.get(CONF_TOKEN, "")
-    found = _TOKEN_IN_ADDRESS.search(entered)
-    return found[1] if found else entered.strip()
+    found = _PASTED_TOKEN.search(entered)
+    return found[1] if found else entered.strip(_QUOTES)
+
+
+def token_error(token: str) -> str | None:
+    """Return the key of what is wrong with a token that was entered; None if it can be sent."""
+    if not token:
+        return None
+    if token.lower().startswith("claim-"):
+        return "claim_code"
+    if token.startswith("eyJ"):
+        # The header of a JSON Web Token. Those of Plex are valid for seven days.
+        return "short_lived_token"
+    return None if is_token(token) else "invalid_token"

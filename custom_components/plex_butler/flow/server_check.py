@@ -1,7 +1,7 @@
 """Checks of a server before its entry is saved: functions over the data of an entry."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,11 +14,19 @@ from yarl import URL
 from ..connection import create_client, create_session
 from ..plex import (
     CannotConnectError,
+    CertificateExpiredError,
+    HostnameMismatchError,
+    HttpsRequiredError,
+    NotPlexError,
+    ParsedAddress,
     PlexClient,
     PlexError,
     PlexTimeoutError,
+    ProxyRefusesError,
     Server,
+    StartingUpError,
     TlsError,
+    parse_address,
     plex_direct_address,
 )
 from ..plex.account.models import AccountServer, addresses
@@ -26,7 +34,39 @@ from ..plex.account.models import AccountServer, addresses
 PROBE_TIMEOUT: Final = 5.0
 """How long to wait for a server to identify itself at one of its addresses, in seconds."""
 
-type Recognized = Callable[[str], Awaitable[None]]
+type Recognized = Callable[[str, str], Awaitable[None]]
+"""Called with the machine identifier of a server and its address, before it gets the token."""
+
+_NOT_REACHED: Final = (CannotConnectError, PlexTimeoutError)
+_NO_SERVER: Final = (
+    *_NOT_REACHED,
+    TlsError,
+    NotPlexError,
+    ProxyRefusesError,
+    HttpsRequiredError,
+)
+
+
+class InTheClearError(Exception):
+    """The token would be sent over plain http to an address that is not local."""
+
+    def __init__(self, address: str) -> None:
+        """Initialize with the address."""
+        super().__init__("The token is not sent over plain http")
+        self.address = address
+
+
+class HttpsFailedError(Exception):
+    """The server takes no plain http, and `address`, the same one with https, failed as well.
+
+    `key` is the key of the error for the form.
+    """
+
+    def __init__(self, key: str, address: str) -> None:
+        """Initialize with what to tell the user."""
+        super().__init__(key)
+        self.key = key
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +82,64 @@ async def check_server(
     data: Mapping[str, Any],
     expected: str | None,
     recognized: Recognized,
+    *,
+    secure_first: Sequence[str] = (),
 ) -> CheckedServer:
-    """Check address, identity and token; try https if the server drops plain http.
+    """Check address, identity and token; try https if the server takes no plain http.
 
     The token is sent only to a server that has identified itself, and only if its machine identifier
-    is the `expected` one, unless that is None. Before the token is sent, `recognized` is called with
-    the machine identifier, and may raise to end the check.
+    is the `expected` one, unless that is None. Before the token is sent, `recognized` is called, and
+    may raise to end the check. The addresses in `secure_first` are tried before that of `data`.
 
-    Raises PlexError.
+    Raises PlexError and HttpsFailedError.
     """
+    telling: PlexError | None = None
+    for address in secure_first:
+        try:
+            return await _check_address(hass, {**data, CONF_URL: address}, expected, recognized)
+        except _NO_SERVER as err:
+            # What else is there may be another service of the same machine.
+            if telling is None and not isinstance(err, _NOT_REACHED) and _speaks_tls(err):
+                telling = err
+    try:
+        return await _check_address_or_https(hass, data, expected, recognized)
+    except _NOT_REACHED as err:
+        raise telling or err from None
+
+
+def secure_addresses(text: str) -> tuple[str, ...]:
+    """Return the https addresses to try for what was entered without a scheme.
+
+    A name may be that of a reverse proxy, which has another default port.
+    """
+    plain = parse_address(text).text
+    behind_proxy = parse_address(f"https://{text.strip().removeprefix('//')}").text
+    return tuple(dict.fromkeys((behind_proxy, _over_https(plain))))
+
+
+async def _check_address_or_https(
+    hass: HomeAssistant,
+    data: Mapping[str, Any],
+    expected: str | None,
+    recognized: Recognized,
+) -> CheckedServer:
     try:
         return await _check_address(hass, data, expected, recognized)
     except CannotConnectError as err:
         secure = _over_https(data[CONF_URL])
         if not err.empty_reply or secure == data[CONF_URL]:
             raise
-        dropped = err
+        key = "http_dropped"
+    except HttpsRequiredError as err:
+        target = err.address or URL(_over_https(data[CONF_URL]))
+        key, secure = err.key, ParsedAddress(target, scheme_given=True).text
     try:
         return await _check_address(hass, {**data, CONF_URL: secure}, expected, recognized)
-    except CannotConnectError, PlexTimeoutError:
-        raise dropped from None
-    except TlsError as err:
-        # The user did not ask for https: without it, the first error is the one to report.
-        raise err if err.spoken else dropped from None
+    except HostnameMismatchError, CertificateExpiredError:
+        raise
+    except _NO_SERVER as err:
+        untrusted = isinstance(err, TlsError) and err.spoken
+        raise HttpsFailedError("https_untrusted" if untrusted else key, secure) from None
 
 
 async def best_address(
@@ -74,6 +149,8 @@ async def best_address(
 
     With `known`, `data` is that of the server's entry, and its address is preferred to those of the
     account. No token is sent.
+
+    Raises StartingUpError if there is none, but a server that is starting up.
     """
     candidates = [(address, True) for address in addresses(server)]
     if known:
@@ -84,10 +161,13 @@ async def best_address(
             for address, verify_ssl in candidates
         )
     )
-    return next(
-        (address for (address, _), is_there in zip(candidates, reached, strict=True) if is_there),
-        None,
-    )
+    for (address, _), is_there in zip(candidates, reached, strict=True):
+        if is_there is True:
+            return address
+    for failure in reached:
+        if isinstance(failure, StartingUpError):
+            raise failure
+    return None
 
 
 async def find_plex_direct_address(hass: HomeAssistant, data: Mapping[str, Any]) -> URL | None:
@@ -107,7 +187,7 @@ async def _check_address(
 ) -> CheckedServer:
     with _client(hass, data, expected) as client:
         identity = await client.identity()
-        await recognized(identity.machine_identifier)
+        await recognized(identity.machine_identifier, data[CONF_URL])
         server = await client.server()
         await client.tasks()
     return CheckedServer(server, data[CONF_URL])
@@ -120,12 +200,15 @@ async def _is_at(
     address: URL,
     *,
     verify_ssl: bool,
-) -> bool:
+) -> bool | StartingUpError:
+    """Return whether a server is at an address, or the error if one there is starting up."""
     probe = {**data, CONF_URL: str(address), CONF_TOKEN: "", CONF_VERIFY_SSL: verify_ssl}
     try:
         with _client(hass, probe, None) as client:
             async with asyncio.timeout(PROBE_TIMEOUT):
                 identity = await client.identity()
+    except StartingUpError as err:
+        return err
     except PlexError, TimeoutError:
         return False
     return identity.machine_identifier == server.machine_identifier
@@ -141,6 +224,10 @@ def _client(
         yield create_client(hass, session, data, machine_identifier=machine_identifier)
     finally:
         session.detach()
+
+
+def _speaks_tls(err: PlexError) -> bool:
+    return not isinstance(err, TlsError) or err.spoken
 
 
 def _over_https(address: str) -> str:

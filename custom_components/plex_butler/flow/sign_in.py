@@ -1,8 +1,9 @@
 """A sign-in with Plex in the background, and the choice among the servers of the account."""
 
+import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from homeassistant.core import HomeAssistant, callback
 from yarl import URL
@@ -11,8 +12,7 @@ from ..connection import create_session, integration_version
 from ..const import DOMAIN
 from ..plex.account.models import AccountServer, Pin
 from ..plex.account.sign_in import SignIn
-
-_NONE: Final = "-"
+from .names import listed
 
 
 class WaitingSignIn:
@@ -31,6 +31,7 @@ class WaitingSignIn:
         self._sign_in = sign_in
         self._task = hass.async_create_background_task(sign_in.wait(pin), f"{DOMAIN} sign-in")
         self._task.add_done_callback(lambda task: None if task.cancelled() else on_finished())
+        self._servers: asyncio.Task[tuple[AccountServer, ...]] | None = None
 
     @property
     def finished(self) -> bool:
@@ -38,9 +39,14 @@ class WaitingSignIn:
         return self._task.done()
 
     async def servers(self) -> tuple[AccountServer, ...]:
-        """Return the servers of the account, once the user has signed in. Raises AccountError."""
+        """Return the servers of the account, once the user has signed in. Raises AccountError.
+
+        They are requested once, however many windows show the dialog.
+        """
         await self._task
-        return await self._sign_in.servers()
+        if self._servers is None:
+            self._servers = asyncio.ensure_future(self._sign_in.servers())
+        return await asyncio.shield(self._servers)
 
     @callback
     def close(self) -> None:
@@ -68,11 +74,16 @@ async def start_sign_in(
 
 @dataclass(frozen=True, slots=True)
 class ServerChoice:
-    """The servers of an account: those that can be chosen, and the names of the others."""
+    """The servers of an account: those that can be chosen, and the names of the others.
+
+    Those that are connected to plex.tv now come first: of two of one name, the other one is most
+    likely the installation that it has replaced.
+    """
 
     usable: dict[str, AccountServer]
     shared: list[str]
     added: list[str]
+    wanted: str | None = None
 
     @classmethod
     def among(
@@ -84,6 +95,7 @@ class ServerChoice:
         not None, only the server with this machine identifier can be chosen.
         """
         owned = [server for server in servers if server.owned]
+        owned.sort(key=lambda server: server.presence is False)
         return cls(
             usable={
                 server.machine_identifier: server
@@ -93,12 +105,24 @@ class ServerChoice:
             },
             shared=[server.name for server in servers if not server.owned],
             added=[server.name for server in owned if server.machine_identifier in added],
+            wanted=wanted,
         )
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Return what to call the servers that can be chosen, the shortest label first."""
+        return {key: _labels(server) for key, server in self.usable.items()}
 
     @property
     def placeholders(self) -> dict[str, str]:
         """Return the names of the servers that cannot be chosen, for the description of a step."""
-        return {
-            "shared": ", ".join(self.shared) or _NONE,
-            "known": ", ".join(self.added) or _NONE,
-        }
+        return {"shared": listed(self.shared), "known": listed(self.added)}
+
+
+def _labels(server: AccountServer) -> tuple[str, ...]:
+    name, identifier = server.name, server.machine_identifier[:8]
+    if not server.connections:
+        return name, f"{name} ({identifier})"
+    best = min(server.connections, key=lambda each: (each.relay, not each.local, each.ipv6))
+    host = f"{best.address}:{best.port}"
+    return name, f"{name} ({host})", f"{name} ({host}, {identifier})"

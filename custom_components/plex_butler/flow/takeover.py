@@ -1,6 +1,7 @@
 """Servers that are set up in Home Assistant's own Plex integration."""
 
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -20,23 +21,39 @@ def takeover_entries(
 ) -> dict[str, ConfigEntry[Any]]:
     """Return the entries of the Plex integration by entry id.
 
-    Entries without an address, and those whose machine identifier is in `added`, are left out.
+    Entries without a machine identifier or an address, and those whose machine identifier is in
+    `added`, are left out.
     """
     return {
         entry.entry_id: entry
         for entry in hass.config_entries.async_entries(
             _PLEX_DOMAIN, include_ignore=False, include_disabled=False
         )
-        if entry.data.get(_SERVER_IDENTIFIER) not in added
-        and entry.data.get(_SERVER_CONFIG, {}).get("url")
+        if isinstance(identifier := entry.data.get(_SERVER_IDENTIFIER), str)
+        and identifier not in added
+        and isinstance(config := entry.data.get(_SERVER_CONFIG), Mapping)
+        and isinstance(url := config.get(CONF_URL), str)
+        and url
     }
 
 
+def takeover_address(entry: ConfigEntry[Any]) -> str:
+    """Return the address of a server as it stands in its entry; it may be none that can be used."""
+    address: str = entry.data[_SERVER_CONFIG][CONF_URL]
+    return address
+
+
 def takeover_data(entry: ConfigEntry[Any]) -> tuple[str, dict[str, Any]]:
-    """Return the machine identifier of a server, and the data to copy into an entry of ours."""
+    """Return the machine identifier of a server, and the data to copy into an entry of ours.
+
+    An address that is none is copied as it is.
+    """
     config: Mapping[str, Any] = entry.data[_SERVER_CONFIG]
+    address, token = takeover_address(entry), config.get(CONF_TOKEN)
+    with suppress(ValueError):
+        address = parse_address(address).text
     return entry.data[_SERVER_IDENTIFIER], {
-        CONF_URL: parse_address(config["url"]).text,
-        CONF_TOKEN: config.get("token") or "",
-        CONF_VERIFY_SSL: config.get("verify_ssl", True),
+        CONF_URL: address,
+        CONF_TOKEN: token if isinstance(token, str) else "",
+        CONF_VERIFY_SSL: config.get(CONF_VERIFY_SSL) is not False,
     }

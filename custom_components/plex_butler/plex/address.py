@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 import re
 import ssl
 from typing import Final
@@ -19,13 +19,67 @@ LOOKUP_TIMEOUT: Final = 10.0
 _SCHEME: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//")
 _AUTHORITY: Final = re.compile(r"(\[[^]]*\]|[^:]*)(?::(\d*))?")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# The first segments of the server's own paths. Users copy addresses of the web app, or of a page on
-# which they found their token; a proxy may have put segments of its own before these.
-_OWN_PATHS: Final = frozenset({"web", ":", "activities", "butler", "identity", "library"})
+# The first segments of the server's own paths (OpenAPI; those of older servers are reported). Users
+# copy addresses of the web app, or of a page on which they found their token; a proxy may have put
+# segments of its own before these.
+_OWN_PATHS: Final = frozenset(
+    [
+        ":",
+        "accounts",
+        "actions",
+        "activities",
+        "butler",
+        "channels",
+        "clients",
+        "diagnostics",
+        "downloadQueue",
+        "hubs",
+        "identity",
+        "library",
+        "livetv",
+        "myplex",
+        "neighborhood",
+        "playQueues",
+        "player",
+        "playlists",
+        "security",
+        "servers",
+        "statistics",
+        "transcode",
+        "updater",
+        "web",
+    ]
+)
+# Those that a proxy could use as a name of its own as well: only what follows tells them apart.
+_MAYBE_OWN_PATHS: Final = frozenset(
+    [
+        "client",
+        "devices",
+        "log",
+        "logs",
+        "media",
+        "music",
+        "photo",
+        "plugins",
+        "prefs",
+        "resources",
+        "router",
+        "search",
+        "services",
+        "status",
+        "sync",
+        "system",
+        "video",
+    ]
+)
+# Where a scheme was mistyped, it is taken for the name of a host.
+_SCHEMES: Final = ("http", "https")
 # How a token may follow a pasted address, depending on which browser or log showed it.
 _SECRETS: Final = re.compile(r"[?#]|%3f|[&;]?X-Plex-Token", re.IGNORECASE)
 _USER_INFO: Final = re.compile(r"^((?:\w+:)?//)?.*@")
 _PLEX_DIRECT: Final = re.compile(r"\*(\.[0-9a-z]+\.plex\.direct)")
+# A name of plex.direct: an IPv4 address, or an IPv6 address with all its digits (inferred).
+_NAMED_ADDRESS: Final = re.compile(r"([0-9a-f-]+)\.[0-9a-z]+\.plex\.direct", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,45 +123,79 @@ def without_secrets(text: str) -> str:
 async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
     """Return the address for which the certificate of an https address is valid.
 
-    Plex's certificates are for `*.<hash>.plex.direct`, under which every IPv4 address has a name
-    (OpenAPI; seen). Returns None if the address is not an IPv4 address, nothing answers, or the
-    certificate is not trusted or not Plex's. Only the TLS handshake is sent.
+    Plex's certificates are for `*.<hash>.plex.direct`, under which every IP address has a name
+    (OpenAPI; IPv4 seen, the form for IPv6 inferred). The name is made of the IP address to which
+    the connection leads, whether the host is that address, a name for it, or a name of plex.direct
+    whose hash has changed. Returns None if nothing answers, the certificate is not trusted or not
+    Plex's, or the IP address is valid on one link only. Only the TLS handshake is sent.
 
     `context` must verify certificates but not host names; do not change a shared one for this.
     Raises ValueError for any other context.
     """
     if context.check_hostname or context.verify_mode is not ssl.CERT_REQUIRED:
         raise ValueError("The context must verify certificates but not host names")
+    host = url.host or ""
     try:
-        address = IPv4Address(url.host or "")
         async with asyncio.timeout(LOOKUP_TIMEOUT):
-            _, writer = await asyncio.open_connection(str(address), url.port, ssl=context)
-    except OSError, AddressValueError:
+            _, writer = await asyncio.open_connection(
+                _named_address(host) or host, url.port, ssl=context, server_hostname=host
+            )
+    except OSError:
         return None
     certificate = writer.get_extra_info("peercert")
+    label = _label(writer.get_extra_info("peername")[0])
     writer.transport.abort()
     for kind, name in certificate.get("subjectAltName", ()):
-        if kind == "DNS" and (match := _PLEX_DIRECT.fullmatch(name.lower())):
-            return url.with_host(str(address).replace(".", "-") + match[1])
+        if label and kind == "DNS" and (match := _PLEX_DIRECT.fullmatch(name.lower())):
+            return url.with_host(label + match[1])
     return None
+
+
+def _named_address(host: str) -> str | None:
+    """Return the IP address in a name of plex.direct: routers may hide such a name."""
+    if match := _NAMED_ADDRESS.fullmatch(host):
+        for separator in (".", ":"):
+            with suppress(ValueError):
+                return str(ip_address(match[1].replace("-", separator)))
+    return None
+
+
+def _label(text: str) -> str | None:
+    """Return how an IP address is written in a name of plex.direct."""
+    address = ip_address(text)
+    if isinstance(address, IPv4Address):
+        return str(address).replace(".", "-")
+    if address.ipv4_mapped:
+        return _label(str(address.ipv4_mapped))
+    return None if address.scope_id else address.exploded.replace(":", "-")
 
 
 def _parse(text: str) -> ParsedAddress:
     match = _SCHEME.match(text)
     scheme = match[1].lower() if match and match[1] else None
-    rest = _SECRETS.split(text[match.end() if match else 0 :], maxsplit=1)[0]
+    rest, *secrets = _SECRETS.split(text[match.end() if match else 0 :], maxsplit=1)
+    has_query = bool(secrets)
     authority, *segments = rest.split("/")
     # An "@" in the path is the end of a password with a slash in it.
     if scheme not in (None, "http", "https") or "\\" in rest or "@" in "".join(segments):
         raise ValueError
     host, port = _host_and_port(authority.rpartition("@")[2])
+    if host in _SCHEMES:
+        raise ValueError
     if port is None:
         port = 443 if scheme == "https" and _is_custom_name(host) else DEFAULT_PORT
     path = ""
-    for segment in filter(None, segments):
-        if segment in _OWN_PATHS:
+    segments = list(filter(None, segments))
+    for number, segment in enumerate(segments):
+        more = number + 1 < len(segments) or has_query
+        if segment in _OWN_PATHS or (more and segment in _MAYBE_OWN_PATHS):
             break
-        if not segment.isprintable() or " " in segment or unquote(segment) in (".", ".."):
+        if (
+            segment.startswith(":")
+            or not segment.isprintable()
+            or " " in segment
+            or unquote(segment) in (".", "..")
+        ):
             raise ValueError
         path += f"/{segment}"
     return ParsedAddress(URL(f"{scheme or 'http'}://{host}:{port}{path}"), scheme is not None)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+import logging
 from typing import Final
 from urllib.parse import quote
 
@@ -20,11 +21,13 @@ from .models import (
     StartResult,
     StopResult,
 )
-from .parse import is_task_name, parse_activities, parse_server, parse_tasks
+from .parse import MOST_TASKS, is_task_name, parse_activities, parse_server, parse_tasks
 from .requests import ServerRequests
 
 REQUEST_TIMEOUT: Final = 10.0
 """How long one request may take as a whole, in seconds."""
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class PlexClient:
@@ -65,6 +68,7 @@ class PlexClient:
         )
         self._parse_tasks = ParseMemo(parse_tasks)
         self._parse_activities = ParseMemo(parse_activities)
+        self._told_of_rest = False
 
     async def identity(self) -> Identity:
         """Return which server answers, be it the right one or not. The token is not sent."""
@@ -82,12 +86,17 @@ class PlexClient:
         return server
 
     async def tasks(self) -> tuple[ButlerTask, ...]:
-        """Return the Butler tasks and their schedules. Raises NoButlerError."""
+        """Return the Butler tasks and their schedules, at most MOST_TASKS. Raises NoButlerError."""
 
         def read(answer: Answer) -> tuple[ButlerTask, ...]:
-            if answer.status == 404:
-                raise NoButlerError("The server has no Butler: it is too old")
-            return self._parse_tasks(answer.body)
+            _require_butler(answer)
+            tasks = self._parse_tasks(answer.body)
+            if len(tasks) > MOST_TASKS and not self._told_of_rest:
+                self._told_of_rest = True
+                _LOGGER.warning(
+                    "The server lists more than %s Butler tasks; the rest are left out", MOST_TASKS
+                )
+            return tasks[:MOST_TASKS]
 
         return await self._requests.send("GET", "/butler", read, (200, 404))
 
@@ -119,12 +128,15 @@ class PlexClient:
         return StopResult.NOT_RUNNING if status == 404 else StopResult.STOPPED
 
     async def start_all(self) -> None:
-        """Start all tasks that are enabled and due, which may be none (OpenAPI)."""
-        await self._requests.send("POST", "/butler", _status)
+        """Start all tasks that are enabled and due, which may be none (OpenAPI).
+
+        Raises NoButlerError.
+        """
+        await self._requests.send("POST", "/butler", _require_butler, (200, 404))
 
     async def stop_all(self) -> None:
-        """Stop all tasks and empty the server's queue (OpenAPI)."""
-        await self._requests.send("DELETE", "/butler", _status)
+        """Stop all tasks and empty the server's queue (OpenAPI). Raises NoButlerError."""
+        await self._requests.send("DELETE", "/butler", _require_butler, (200, 404))
 
     def notifications(
         self,
@@ -135,6 +147,11 @@ class PlexClient:
         the server closes it, and half a minute after the server has become unreachable.
         """
         return self._requests.notifications()
+
+
+def _require_butler(answer: Answer) -> None:
+    if answer.status == 404:
+        raise NoButlerError("The server has no Butler: it is too old")
 
 
 def _status(answer: Answer) -> int:

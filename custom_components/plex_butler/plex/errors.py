@@ -7,11 +7,20 @@ those hold the headers of the request, and with them the token.
 
 from typing import ClassVar
 
+from yarl import URL
+
 
 class PlexError(Exception):
-    """Base class of the errors of this package. `key` is the key of its translation."""
+    """Base class of the errors of this package. `key` is the key of its translation.
+
+    `retry_after` is the time in the Retry-After header of the answer, in seconds, or None.
+    `doubtful` is True if something in front of the server may have given the answer in its place:
+    only its `/identity` can show whether it is the server's own.
+    """
 
     key: ClassVar[str]
+    retry_after: float | None = None
+    doubtful: bool = False
 
 
 class CannotConnectError(PlexError):
@@ -53,6 +62,12 @@ class CommandNotConfirmedError(PlexError):
     key = "command_not_confirmed"
 
 
+class CommandServerError(CommandNotConfirmedError):
+    """The server answered a command with an error of its own (5xx): it may have taken effect."""
+
+    key = "command_server_error"
+
+
 class TlsError(PlexError):
     """The certificate is not trusted; or the server does not use TLS, and `spoken` is False."""
 
@@ -74,6 +89,28 @@ class HostnameMismatchError(TlsError):
     key = "hostname_mismatch"
 
 
+class CertificateExpiredError(TlsError):
+    """The certificate has expired; the server's clock or that of this machine may be wrong."""
+
+    key = "certificate_expired"
+
+
+class HttpsRequiredError(PlexError):
+    """The address is one for https: its port answers 400 to plain http, or redirects to https.
+
+    `address` is the base address to which a redirect leads, always at the same host; None if the
+    scheme alone is wrong. A real server drops plain http instead (see CannotConnectError): this
+    comes from proxies (inferred from what they are documented to answer).
+    """
+
+    key = "https_required"
+
+    def __init__(self, message: str, *, address: URL | None = None) -> None:
+        """Initialize with what happened."""
+        super().__init__(message)
+        self.address = address
+
+
 class UnauthorizedError(PlexError):
     """The token is wrong, was revoked, or is missing (401, seen on 1.43)."""
 
@@ -86,24 +123,39 @@ class NotOwnerError(PlexError):
     key = "not_owner"
 
 
-class StartingUpError(PlexError):
-    """The server is starting, or migrating its database.
+class ProxyRefusesError(PlexError):
+    """Something in front of the server refuses the request, such as a proxy that wants a login."""
 
-    `retry_after` is the time in its Retry-After header, in seconds.
-    """
+    key = "proxy_refuses"
+
+
+class StartingUpError(PlexError):
+    """The server is starting, or migrating its database."""
 
     key = "starting_up"
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        """Initialize with what happened."""
-        super().__init__(message)
-        self.retry_after = retry_after
+
+class TooManyRequestsError(PlexError):
+    """The server, or more likely a proxy, wants fewer requests (429, inferred)."""
+
+    key = "too_many_requests"
+
+
+class ServerError(PlexError):
+    """The server has an error of its own, such as a malformed database (500, reported by users)."""
+
+    key = "server_error"
 
 
 class NotPlexError(PlexError):
-    """Something other than a Plex Media Server answered: a proxy, a router, a login page."""
+    """Something other than a Plex Media Server answered: a proxy, a router, a login page.
+
+    `no_server` is True if not even `/identity` was answered by a Plex Media Server, so that nothing
+    is known of the server itself.
+    """
 
     key = "not_plex"
+    no_server: bool = False
 
 
 class OtherServerError(PlexError):
@@ -113,7 +165,7 @@ class OtherServerError(PlexError):
 
 
 class NoButlerError(PlexError):
-    """The server has no Butler (404 for its list of tasks): it is too old (inferred)."""
+    """The server has no Butler (404 for `/butler`): it is too old (inferred)."""
 
     key = "no_butler"
 

@@ -4,7 +4,9 @@ Anything on the network can answer, so that the answers must not be trusted.
 """
 
 import asyncio
-from contextlib import closing, suppress
+from collections import Counter
+from collections.abc import Collection
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 import re
 import socket
@@ -22,7 +24,9 @@ _SERVER: Final = "plex/media-server"
 _HOPS: Final = 1
 _LONGEST_REPLY: Final = 4096
 _LONGEST_TEXT: Final = 128
-_MOST_REPLIES: Final = 256
+# One machine may run several servers, each with replies of its own to each question.
+_MOST_REPLIES_OF_A_HOST: Final = 32
+_MOST_REPLIES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,46 +41,69 @@ class FoundServer:
 
 
 async def find_servers(
-    *, seconds: float = 1.5, group: tuple[str, int] = GROUP
+    *, seconds: float = 1.5, group: tuple[str, int] = GROUP, sources: Collection[str] = ()
 ) -> tuple[FoundServer, ...]:
     """Search the local network for Plex Media Servers, and collect replies for some seconds.
 
-    The first reply of each server counts. If the network cannot be searched, the result is empty.
+    `sources` are the IPv4 addresses of this machine's adapters, on each of which the question is
+    asked. If there are none, or none can be used, the system chooses one. The first reply of each
+    server counts. If the network cannot be searched, the result is empty.
     """
     search = _Search()
-    # Including the TimeoutError at the end of the search.
-    with suppress(OSError):
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: search, family=socket.AF_INET
-        )
-        with closing(transport):
-            own: socket.socket = transport.get_extra_info("socket")
-            own.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
-            transport.sendto(_SEARCH, group)
-            await asyncio.wait_for(search.over.wait(), seconds)
+    with ExitStack() as transports:
+        for source in sources:
+            await _ask(search, transports, group, source)
+        if not search.asked:
+            await _ask(search, transports, group, None)
+        if search.asked > search.failed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(search.over.wait(), seconds)
     return tuple(search.found.values())
 
 
+async def _ask(
+    search: _Search, transports: ExitStack, group: tuple[str, int], source: str | None
+) -> None:
+    """Ask on one adapter, if that is possible; its transport is closed with `transports`."""
+    with suppress(OSError):
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: search,
+            local_addr=(source, 0) if source else None,
+            family=socket.AF_INET,
+        )
+        transports.enter_context(closing(transport))
+        own: socket.socket = transport.get_extra_info("socket")
+        own.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
+        if source:
+            own.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(source))
+        search.asked += 1
+        transport.sendto(_SEARCH, group)
+
+
 class _Search(asyncio.DatagramProtocol):
-    """Collects replies, up to a limit that no real network reaches."""
+    """Collects replies, up to limits that no real network reaches."""
 
     def __init__(self) -> None:
         self.found: dict[str, FoundServer] = {}
         self.over = asyncio.Event()
-        self._replies = 0
+        self.asked = 0
+        self.failed = 0
+        self._replies: Counter[str] = Counter()
 
     @override
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        self._replies += 1
-        if self._replies > _MOST_REPLIES:
+        host = addr[0]
+        if self._replies.total() >= _MOST_REPLIES:
             self.over.set()
-        elif server := parse_reply(data, addr[0]):
-            self.found.setdefault(server.machine_identifier, server)
+        elif self._replies[host] < _MOST_REPLIES_OF_A_HOST:
+            self._replies[host] += 1
+            if server := parse_reply(data, host):
+                self.found.setdefault(server.machine_identifier, server)
 
     @override
     def error_received(self, exc: Exception) -> None:
-        """End the search, because it could not be sent."""
-        self.over.set()
+        """Count an adapter on which the question could not be sent."""
+        self.failed += 1
 
 
 def parse_reply(reply: bytes, host: str) -> FoundServer | None:

@@ -9,10 +9,17 @@ from aiohttp import (
     ClientResponse,
     ServerDisconnectedError,
 )
+from yarl import URL
 
 
 class RedirectRefusedError(ClientError):
     """The answer is a redirect, which comes from a proxy or a router, not from a Plex server."""
+
+    def __init__(self, requested: URL, location: str) -> None:
+        """Initialize with the address of the request, and where it was led."""
+        super().__init__("The answer is a redirect, which is not followed")
+        self.requested = requested
+        self.location = location
 
 
 class CommandDroppedError(ClientError):
@@ -41,5 +48,5 @@ async def refuse_redirects(request: ClientRequest, handler: ClientHandlerType) -
         raise CommandDroppedError("The connection was dropped after a command was sent") from None
     if 300 <= response.status < 400:
         response.close()
-        raise RedirectRefusedError("The answer is a redirect, which is not followed")
+        raise RedirectRefusedError(request.url, response.headers.get("Location", ""))
     return response

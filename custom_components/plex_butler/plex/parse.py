@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any, Final
 
-from .decoding import bool_of, decode, int_of, rows_of, text_of
+from .decoding import LONGEST_TEXT, bool_of, decode, int_of, rows_of, text_of
 from .errors import NotPlexError
 from .models import (
     Activity,
@@ -26,6 +26,8 @@ from .models import (
     Server,
 )
 
+MOST_TASKS: Final = 500
+"""How many tasks a server has at most; real ones have about 22 (OpenAPI, seen)."""
 MOST_ACTIVITIES: Final = 10_000
 """How many rows of an answer to `GET /activities` are read; a server lists a few dozen at most."""
 MOST_CHANGES: Final = 1_000
@@ -73,7 +75,7 @@ def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
 
     The JSON root is ButlerTasks (OpenAPI), that of XML is inferred. The first of two rows with the
     same name counts. Rows without a name that can be sent are left out; a list that has only such
-    rows is not a list of tasks.
+    rows is not a list of tasks. Of more than MOST_TASKS tasks, one more than that is returned.
     """
     rows = list(_rows(_decode(body), "ButlerTask"))
     tasks: dict[str, ButlerTask] = {}
@@ -81,6 +83,8 @@ def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
         name = row.get("name")
         if isinstance(name, str) and is_task_name(name):
             tasks.setdefault(name, _task(name, row))
+        if len(tasks) > MOST_TASKS:
+            break
     if rows and not tasks:
         raise NotPlexError("The answer lists things that are not Butler tasks")
     return tuple(tasks.values())
@@ -108,7 +112,7 @@ def parse_notifications(frame: str) -> tuple[Notification, ...]:
     if _QUOTED_ACTIVITY_ROWS not in frame and _QUOTED_PREFERENCE_ROWS not in frame:
         return ()
     try:
-        content = json.loads(frame)
+        content = json.loads(frame, strict=False)
     except ValueError, RecursionError:
         return ()
     if isinstance(content, dict):
@@ -132,8 +136,10 @@ def is_task_name(name: str) -> bool:
     """Return whether a name can be sent without any risk of reaching something else.
 
     Empty and dotted segments could lead to `/butler` itself, which starts every task. A server may
-    decode a path before it splits it, and stop at a NUL.
+    decode a path before it splits it, and stop at a NUL. No name is longer than LONGEST_TEXT.
     """
+    if len(name) > LONGEST_TEXT:
+        return False
     parts = name.replace("\\", "/").split("/")
     return name.isprintable() and all(part.strip() not in ("", ".", "..") for part in parts)
 
@@ -148,7 +154,8 @@ def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[st
 
 def _activity(row: Mapping[str, Any]) -> Activity | None:
     """Parse one row; None without a uuid or a type."""
-    if not ((uuid := text_of(row.get("uuid"))) and (type_ := text_of(row.get("type")))):
+    uuid, type_ = (text_of(row.get(key), longest=None) for key in ("uuid", "type"))
+    if not (uuid and type_):
         return None
     if len(uuid) > _LONGEST_KEY or len(type_) > _LONGEST_KEY:
         return None

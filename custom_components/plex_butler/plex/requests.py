@@ -5,22 +5,33 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
 import logging
+from time import monotonic
 from typing import Final
 
 from aiohttp import ClientSession
 from yarl import URL
 
 from .errors import (
+    CommandNotConfirmedError,
+    HttpsRequiredError,
     NotOwnerError,
     NotPlexError,
     OtherServerError,
     PlexError,
+    ProxyRefusesError,
     UnauthorizedError,
 )
+from .failures import identity_failure
 from .http import Answer, exchange, plex_headers, request_limits, server_refusal
 from .models import Identity, Notification
 from .parse import parse_identity
 from .stream import open_stream
+
+SILENCE: Final = 10.0
+"""After how long without an answer a server is verified before it is sent a command, in seconds.
+
+Twice the shortest time between two polls: while something runs, commands need no other request.
+"""
 
 _LOGGER = logging.getLogger(__name__)
 _PRODUCT: Final = "Home Assistant"
@@ -65,13 +76,14 @@ class ServerRequests:
             else None
         )
         self._identity: Identity | None = None
+        self._last_answer = float("-inf")
         self._verifying = asyncio.Lock()
         self._not_verified: PlexError | None = None
 
     async def identify(self) -> Identity:
         """Request the identity without the token, and return that of whatever server answers.
 
-        A 401 or a 403 comes from a proxy: a server gives its identity to everybody (seen on 1.43).
+        A server gives its identity to everybody (seen on 1.43): whatever else answers is not it.
         """
         try:
             identity = await self._send(
@@ -81,8 +93,8 @@ class ServerRequests:
                 (200,),
                 headers=self._headers,
             )
-        except UnauthorizedError, NotOwnerError:
-            raise NotPlexError("Something in front of the server requires a login") from None
+        except PlexError as err:
+            raise identity_failure(err) from None
         expected = self._machine_identifier in (None, identity.machine_identifier)
         self._identity = identity if expected else None
         return identity
@@ -126,9 +138,33 @@ class ServerRequests:
 
         Anything but a GET is a command: the body of its answer is not read. Raises for every status
         that is not in `statuses`.
+
+        A 404, or an answer with a body where a server sends none, may be that of a proxy or a login
+        page. It counts only if `/identity`, requested once more, shows the right server. After a
+        silence a command is not sent before that either.
         """
+        command = method != "GET"
+        if command and monotonic() - self._last_answer > SILENCE:
+            self.forget_identity()
         await self.verify()
-        return await self._send(method, path, read, statuses, headers=self._headers_with_token())
+        headers = self._headers_with_token()
+        try:
+            answer = await self._send(
+                method, path, lambda answer: answer, statuses, headers=headers
+            )
+        except PlexError as err:
+            if err.doubtful:
+                await self._confirm(err, command=command)
+            raise
+        # A server answers commands without a body, or with a page of HTML (OpenAPI; reported).
+        if answer.status == 404 or (command and answer.has_body):
+            await self._confirm(None, command=command)
+        try:
+            return read(answer)
+        except PlexError as err:
+            _LOGGER.debug("%s %s: %s", method, path, err)
+            self.forget_identity()
+            raise
 
     @asynccontextmanager
     async def notifications(self) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
@@ -145,6 +181,8 @@ class ServerRequests:
                 yield changes
         except PlexError as err:
             _LOGGER.debug("%s: %s", _STREAM, err)
+            if isinstance(err, UnauthorizedError | NotOwnerError) and err.doubtful:
+                await self._confirm(err, command=False)
             raise
         finally:
             # The address may belong to another server by now.
@@ -171,11 +209,35 @@ class ServerRequests:
                 command=method != "GET",
             )
             _LOGGER.debug("%s %s: %s", method, path, answer.status)
-            return read(answer)
+            result = read(answer)
         except PlexError as err:
             _LOGGER.debug("%s %s: %s", method, path, err)
             self.forget_identity()
+            if isinstance(err, HttpsRequiredError):
+                base = URL(self._base)
+                err.address = (err.address or base.with_scheme("https")).with_path(
+                    base.raw_path, encoded=True
+                )
             raise
+        self._last_answer = monotonic()
+        return result
+
+    async def _confirm(self, failure: PlexError | None, *, command: bool) -> None:
+        """Raise unless the right server identifies itself, so that its doubtful answer counts.
+
+        `failure` is what the answer means if it is the server's own, None for a success.
+        """
+        self.forget_identity()
+        try:
+            await self.verify()
+        except PlexError as err:
+            if isinstance(failure, UnauthorizedError | NotOwnerError):
+                if isinstance(err, NotPlexError):
+                    raise ProxyRefusesError("Something in front of the server refuses") from None
+            elif command:
+                text = "Something in front of the server has answered: the command may have arrived"
+                raise CommandNotConfirmedError(text) from None
+            raise err from None
 
     def _headers_with_token(self) -> Mapping[str, str]:
         """Return the headers with the token. Raises UnauthorizedError if it cannot be sent."""

@@ -14,7 +14,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .http import failure_of
+from .failures import failure_of
 from .models import Notification
 from .parse import parse_notifications
 
@@ -31,8 +31,8 @@ async def open_stream(
 ) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
     """Open the stream within `time_limit` seconds, and iterate over the changes frame by frame.
 
-    The iterator waits for changes without a limit. It ends when the server closes the connection,
-    or no longer answers pings. Raises PlexError if the stream cannot be opened.
+    The iterator waits for changes without a limit. It ends when the server closes the connection or
+    resets it, or no longer answers pings. Raises PlexError if the stream cannot be opened.
     """
     failure = None
     try:
@@ -55,10 +55,14 @@ async def open_stream(
 
 async def _changes(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Notification, ...]]:
     count = 0
-    async for message in socket:
-        if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
-            yield changes
-        count += 1
-        if count % _FRAMES_AT_ONCE == 0:
-            # Frames that have arrived already are returned without a switch to other tasks.
-            await asyncio.sleep(0)
+    try:
+        async for message in socket:
+            if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
+                yield changes
+            count += 1
+            if count % _FRAMES_AT_ONCE == 0:
+                # Frames that have arrived already are returned without a switch to other tasks.
+                await asyncio.sleep(0)
+    except ClientError, OSError:
+        # A ping could not be answered, because the connection was closed behind it.
+        return

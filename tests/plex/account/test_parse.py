@@ -342,7 +342,7 @@ def in_direct(address: str) -> str:
 
 
 def connection(
-    address: str = "192.0.2.5", scheme: str = "https", place: str = "local", *, port: int = 32400
+    address: str = "192.168.2.5", scheme: str = "https", place: str = "local", *, port: int = 32400
 ) -> Connection:
     """Return a connection as plex.tv tells it: by https with Plex's own name."""
     return Connection(
@@ -370,20 +370,20 @@ EVERYWHERE: Final = (
     connection("2001:db8::7", place="remote"),
     connection("198.51.100.7", "http", place="remote"),
     connection("198.51.100.7", place="remote", port=40001),
-    connection("2001:db8::5"),
-    connection("192.0.2.5"),
+    connection("fd00::5"),
+    connection("192.168.2.5"),
     connection("172.17.0.2"),
 )
 
 
 def test_the_order_of_addresses() -> None:
     assert told(known(*EVERYWHERE)) == [
-        f"https://{in_direct('192.0.2.5')}:32400",
+        f"https://{in_direct('192.168.2.5')}:32400",
         f"https://{in_direct('172.17.0.2')}:32400",
-        f"https://{in_direct('2001:db8::5')}:32400",
-        "http://192.0.2.5:32400",
+        f"https://{in_direct('fd00::5')}:32400",
+        "http://192.168.2.5:32400",
         "http://172.17.0.2:32400",
-        "http://[2001:db8::5]:32400",
+        "http://[fd00::5]:32400",
         f"https://{in_direct('198.51.100.7')}:40001",
         f"https://{in_direct('2001:db8::7')}:32400",
         f"https://{in_direct('198.51.100.9')}:8443",
@@ -418,7 +418,7 @@ def test_a_server_without_connections_has_no_address() -> None:
 
 
 PLACES: Final = ("local", "remote", "relay")
-ADDRESSES: Final = ("192.0.2.5", "192.0.2.6", "2001:db8::5")
+ADDRESSES: Final = ("192.168.2.5", "192.168.2.6", "fd00::5")
 
 
 @given(

@@ -9,7 +9,8 @@ from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
 from ..errors import NotPlexError, PlexError, TlsError
-from ..http import Answer, exchange, plex_headers, request_limits, retry_after_of
+from ..failures import retry_after_of
+from ..http import Answer, exchange, plex_headers, request_limits
 from .errors import (
     AccountError,
     NotPlexTvError,
@@ -147,7 +148,7 @@ async def _refusal(response: ClientResponse) -> AccountError:
             return SignInRefusedError("plex.tv refuses the sign-in, or the token that came of it")
         case 429:
             return RateLimitedError(
-                "plex.tv was asked too often", retry_after=retry_after_of(response)
+                "plex.tv was asked too often", retry_after=retry_after_of(response.headers)
             )
         case status if status >= 500:
             return PlexTvDownError(f"plex.tv is down (status {status})")

@@ -5,6 +5,8 @@ from ipaddress import ip_address
 
 from yarl import URL
 
+from ..locality import sends_in_the_clear
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -55,8 +57,11 @@ def addresses(server: AccountServer) -> tuple[URL, ...]:
     Local ones come before remote ones, and these before relays; among each of them https comes
     before http, and IPv4 before IPv6. Routers with DNS rebinding protection do not resolve
     `plex.direct` names, so the http address with the IP address of each local one is included. Http
-    is left out if the server requires https, and outside the local network, where others could read
-    the token.
+    is left out if the server requires https, and for what plex.tv does not call local.
+
+    plex.tv also calls addresses local that are not: those that a user has entered as custom ones,
+    and a public IP address of the server itself (reported). At such an address http comes last of
+    all, because others could read the token.
     """
     candidates: list[tuple[tuple[int, bool, bool], URL]] = []
     for connection in server.connections:
@@ -65,7 +70,7 @@ def addresses(server: AccountServer) -> tuple[URL, ...]:
         if place == 0 and (plain := _plain_address(connection)):
             uris.append(plain)
         candidates += [
-            ((place, uri.scheme != "https", connection.ipv6), uri)
+            ((3 if sends_in_the_clear(uri) else place, uri.scheme != "https", connection.ipv6), uri)
             for uri in uris
             if place == 0 or uri.scheme == "https"
         ]
@@ -78,7 +83,7 @@ def _plain_address(connection: Connection) -> URL | None:
 
     The port is the same (OpenAPI: one port accepts both http and https).
     """
-    if not (connection.uri.host or "").endswith(".plex.direct"):
+    if not (connection.uri.raw_host or "").endswith(".plex.direct"):
         return None
     try:
         host = str(ip_address(connection.address))

@@ -36,7 +36,7 @@ def parse_pin(body: bytes) -> Pin:
 
 def parse_pin_token(body: bytes) -> str | None:
     """Parse the answer to `GET /api/v2/pins/{id}`: the account's token, or None if there is none yet."""
-    token = text_of(_pin(body).get("authToken"))
+    token = text_of(_pin(body).get("authToken"), longest=None)
     if token is not None and not is_token(token):
         raise NotPlexTvError("The answer holds a token with characters that no token has")
     return token
@@ -68,7 +68,7 @@ def parse_servers(body: bytes) -> tuple[AccountServer, ...]:
 
 
 def _server(machine_identifier: str, row: Mapping[str, Any]) -> AccountServer:
-    token = text_of(row.get("accessToken"))
+    token = text_of(row.get("accessToken"), longest=None)
     return AccountServer(
         name=text_of(row.get("name")) or machine_identifier,
         machine_identifier=machine_identifier,
