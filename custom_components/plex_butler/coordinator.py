@@ -123,7 +123,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         stored = await self._store.load()
         self.session.version = stored.version
         self.session.last_runs = stored.last_runs
-        self.session.restore_runs(stored.runs, row_proven=stored.row_proven)
+        self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
 
     @callback
     def async_store(self) -> None:
@@ -137,6 +137,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             session.tracker.row_proven,
             session.runs_to_store(),
             session.last_runs,
+            session.tracker.denied_to_store(),
         )
 
     # --- polling

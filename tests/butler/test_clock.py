@@ -131,7 +131,7 @@ async def test_stored_runs_are_in_utc_and_none_is_from_the_future(
     watch.shows -= HOURS
     async with client_for(server.url, machine_identifier=server.machine_identifier) as client:
         after = ButlerSession(client, Statistics(), watch.clock())
-        after.restore_runs(stored, row_proven=False)
+        after.restore_runs(stored, row_proven=False, denied={})
     restored = after.runs_to_store()[INTROS]
     assert restored.since == watch.shows
     assert restored.grace_until == watch.shows + GRACE_ALREADY_RUNNING

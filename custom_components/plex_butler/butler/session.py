@@ -104,7 +104,13 @@ class ButlerSession:
 
     # --- restarts of Home Assistant
 
-    def restore_runs(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
+    def restore_runs(
+        self,
+        runs: Mapping[str, TrackedRun],
+        *,
+        row_proven: bool,
+        denied: Mapping[str, tuple[str, ...]],
+    ) -> None:
         """Continue the runs from before a restart. Must be called before the first poll."""
         now = self._clock.now()
 
@@ -120,7 +126,7 @@ class ButlerSession:
             )
             for task, run in runs.items()
         }
-        self.tracker.restore(restored, row_proven=row_proven)
+        self.tracker.restore(restored, row_proven=row_proven, denied=denied)
 
     def runs_to_store(self) -> dict[str, TrackedRun]:
         """Return the runs to restore after a restart, with their times in UTC."""
