@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -13,10 +14,21 @@ from .butler.session import ButlerSession
 from .const import DOMAIN
 from .operations import EntryUnloadedError, Operations
 from .outages import Outages
-from .plex import ButlerTask, PlexError, StartResult, StopResult, TaskNotFoundError
+from .plex import (
+    ButlerTask,
+    NoButlerError,
+    NotOwnerError,
+    PlexError,
+    StartResult,
+    StopResult,
+    TaskNotFoundError,
+)
 from .run_events import EndedRuns, RunEvents
 from .runs.models import EndedRun
 from .runs.tasks import task_key
+
+# Only the next read of the task list shows whether that is still so; it also deletes a repair issue.
+_LIST_MAY_DIFFER: Final = (NoButlerError, NotOwnerError, TaskNotFoundError)
 
 
 class Commands:
@@ -156,7 +168,7 @@ class Commands:
             return await command()
         except PlexError as err:
             self._outages.act_on(err)
-            if isinstance(err, TaskNotFoundError):
+            if isinstance(err, _LIST_MAY_DIFFER):
                 self._session.read_task_list_next()
             raise self._outages.to_command_exception(err) from err
         finally:
