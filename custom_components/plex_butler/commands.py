@@ -84,12 +84,14 @@ class Commands:
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
             result, sent = await self._start(name)
-            joined = result is StartResult.ALREADY_RUNNING
-            while joined and not ended_runs.empty():
-                ended_runs.get_nowait()  # It ended before the answer that the task runs.
+            while not ended_runs.empty():
+                ended = ended_runs.get_nowait()
+                # A quick task may be over by now; any other run has ended before the answer.
+                if result is StartResult.STARTED and ended.started == sent:
+                    return ended
             try:
                 async with asyncio.timeout(at_most.total_seconds()):
-                    return await self._end_of(ended_runs, None if joined else sent)
+                    return await self._next(ended_runs)
             except TimeoutError:
                 return None
 
@@ -107,7 +109,10 @@ class Commands:
         await self._send(self._session.stop_all)
 
     async def _start(self, name: str) -> tuple[StartResult, datetime]:
-        """Start a task. Of two concurrent starts, the second waits for the answer to the first."""
+        """Start a task; return the answer, and when the start was sent.
+
+        Of two concurrent starts, the second waits for the answer to the first.
+        """
         sent = False
 
         def before_sending() -> None:
@@ -123,14 +128,10 @@ class Commands:
                 sent=lambda: sent,
             )
 
-    async def _end_of(self, ended_runs: EndedRuns, started: datetime | None) -> EndedRun:
-        """Return the run that started at `started` once it has ended; any run if that is None."""
+    async def _next(self, ended_runs: EndedRuns) -> EndedRun:
+        """Return the next run that ends."""
         try:
-            while True:
-                ended = await ended_runs.get()
-                # An accepted start ends an earlier run first.
-                if started is None or ended.started == started:
-                    return ended
+            return await ended_runs.get()
         except asyncio.QueueShutDown:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
