@@ -5,6 +5,7 @@ A fault belongs to a class, and what each operation says follows from the class.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final, override
 
 COMMANDS: Final = ("start_task", "run_task", "stop_task", "start_all", "stop_all")
@@ -255,10 +256,10 @@ PLEX_TV_CASES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
 
 
 def as_markdown() -> str:
-    """Return the table of servers' faults, for the notes of the project."""
+    """Return the table of servers' faults, a row for each class, for the notes of the project."""
     titles = (
-        "Fault",
         "Class",
+        "Faults",
         "Poll",
         "Start, at once",
         "Other commands, at once",
@@ -267,13 +268,12 @@ def as_markdown() -> str:
         "Sign-in",
     )
     lines = [_row(titles), _row(["---"] * len(titles))]
-    for case in CASES:
-        kind = case.kind
+    for kind, cases in groupby(sorted(CASES, key=_by_name), key=lambda case: case.kind):
         others = {command: kind.at_once(command) for command in COMMANDS[2:]}
         later = {command: kind.after_polls(command) for command in COMMANDS}
         cells = (
-            f"`{case}`",
             kind.name,
+            "; ".join(f"`{case}`" for case in cases),
             f"{kind.poll}_poll" if kind.poll and not kind.busy else "",
             kind.at_once("start_task"),
             _together(others),
@@ -283,6 +283,10 @@ def as_markdown() -> str:
         )
         lines.append(_row(cells))
     return "\n".join(lines)
+
+
+def _by_name(case: Case) -> str:
+    return case.kind.name
 
 
 def _row(cells: Iterable[str]) -> str:
