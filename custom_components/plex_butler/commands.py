@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -13,10 +14,21 @@ from .butler.session import ButlerSession
 from .const import DOMAIN
 from .operations import EntryUnloadedError, Operations
 from .outages import Outages
-from .plex import ButlerTask, PlexError, StartResult, StopResult, TaskNotFoundError
+from .plex import (
+    ButlerTask,
+    NoButlerError,
+    NotOwnerError,
+    PlexError,
+    StartResult,
+    StopResult,
+    TaskNotFoundError,
+)
 from .run_events import EndedRuns, RunEvents
 from .runs.models import EndedRun
 from .runs.tasks import task_key
+
+# Only the next read of the task list shows whether that is still so; it also deletes a repair issue.
+_LIST_MAY_DIFFER: Final = (NoButlerError, NotOwnerError, TaskNotFoundError)
 
 
 class Commands:
@@ -76,12 +88,14 @@ class Commands:
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
             result, sent = await self._start(name)
-            joined = result is StartResult.ALREADY_RUNNING
-            while joined and not ended_runs.empty():
-                ended_runs.get_nowait()  # It ended before the answer that the task runs.
+            while not ended_runs.empty():
+                ended = ended_runs.get_nowait()
+                # A quick task may be over by now; any other run has ended before the answer.
+                if result is StartResult.STARTED and ended.started == sent:
+                    return ended
             try:
                 async with asyncio.timeout(at_most.total_seconds()):
-                    return await self._end_of(ended_runs, None if joined else sent)
+                    return await self._next(ended_runs)
             except TimeoutError:
                 return None
 
@@ -99,7 +113,10 @@ class Commands:
         await self._send(self._session.stop_all)
 
     async def _start(self, name: str) -> tuple[StartResult, datetime]:
-        """Start a task. Of two concurrent starts, the second waits for the answer to the first."""
+        """Start a task; return the answer, and when the start was sent.
+
+        Of two concurrent starts, the second waits for the answer to the first.
+        """
         sent = False
 
         def before_sending() -> None:
@@ -115,14 +132,10 @@ class Commands:
                 sent=lambda: sent,
             )
 
-    async def _end_of(self, ended_runs: EndedRuns, started: datetime | None) -> EndedRun:
-        """Return the run that started at `started` once it has ended; any run if that is None."""
+    async def _next(self, ended_runs: EndedRuns) -> EndedRun:
+        """Return the next run that ends."""
         try:
-            while True:
-                ended = await ended_runs.get()
-                # An accepted start ends an earlier run first.
-                if started is None or ended.started == started:
-                    return ended
+            return await ended_runs.get()
         except asyncio.QueueShutDown:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
@@ -155,7 +168,7 @@ class Commands:
             return await command()
         except PlexError as err:
             self._outages.act_on(err)
-            if isinstance(err, TaskNotFoundError):
+            if isinstance(err, _LIST_MAY_DIFFER):
                 self._session.read_task_list_next()
             raise self._outages.to_command_exception(err) from err
         finally:

@@ -11,7 +11,8 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .butler.session import ACTIVE_INTERVAL, IDLE_INTERVAL, ButlerSession
+from .butler.schedule import ACTIVE_INTERVAL, IDLE_INTERVAL
+from .butler.session import ButlerSession
 from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
@@ -122,7 +123,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         stored = await self._store.load()
         self.session.version = stored.version
         self.session.last_runs = stored.last_runs
-        self.session.restore_runs(stored.runs, row_proven=stored.row_proven)
+        self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
 
     @callback
     def async_store(self) -> None:
@@ -136,6 +137,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             session.tracker.row_proven,
             session.runs_to_store(),
             session.last_runs,
+            session.tracker.denied_to_store(),
         )
 
     # --- polling

@@ -26,12 +26,16 @@ _UNREADABLE: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueE
 
 @dataclass(frozen=True, slots=True)
 class StoredRuns:
-    """The stored data of one server. `row_proven` is valid for this `version` of the server only."""
+    """The stored data of one server. `row_proven` is valid for this `version` of the server only.
+
+    `denied`: the activities that were listed when their task was stopped, by type.
+    """
 
     version: str | None = None
     row_proven: bool = False
     runs: Mapping[str, TrackedRun] = field(default_factory=dict)
     last_runs: Mapping[str, EndedRun] = field(default_factory=dict)
+    denied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class RunStore:
@@ -101,6 +105,7 @@ def _write(runs: StoredRuns) -> dict[str, Any]:
         "row_proven": runs.row_proven,
         "runs": {task: _stored(run) for task, run in runs.runs.items()},
         "last_runs": [_stored(ended) for ended in runs.last_runs.values()],
+        "denied": {type_: list(uuids) for type_, uuids in runs.denied.items()},
     }
 
 
@@ -130,8 +135,13 @@ def _read(stored: object) -> tuple[StoredRuns, bool]:
             complete = False
         else:
             ended[run.task] = run
+    try:
+        denied = {type_: tuple(_uuids(uuids)) for type_, uuids in stored.get("denied", {}).items()}
+    except _UNREADABLE:
+        denied, complete = {}, False
     version = version if isinstance(version, str) else None
-    return StoredRuns(version, version is not None and row_proven is True, tracked, ended), complete
+    proven = version is not None and row_proven is True
+    return StoredRuns(version, proven, tracked, ended, denied), complete
 
 
 def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:

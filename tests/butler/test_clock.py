@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from custom_components.plex_butler.butler.clock import TOLERANCE, SteadyClock
-from custom_components.plex_butler.butler.session import (
-    TASK_LIST_INTERVAL,
-    ButlerSession,
-)
+from custom_components.plex_butler.butler.schedule import TASK_LIST_INTERVAL
+from custom_components.plex_butler.butler.session import ButlerSession
 from custom_components.plex_butler.butler.statistics import Statistics
 from custom_components.plex_butler.runs.models import EndedRun, Outcome
 from custom_components.plex_butler.runs.rules import GRACE, GRACE_ALREADY_RUNNING
@@ -133,7 +131,7 @@ async def test_stored_runs_are_in_utc_and_none_is_from_the_future(
     watch.shows -= HOURS
     async with client_for(server.url, machine_identifier=server.machine_identifier) as client:
         after = ButlerSession(client, Statistics(), watch.clock())
-        after.restore_runs(stored, row_proven=False)
+        after.restore_runs(stored, row_proven=False, denied={})
     restored = after.runs_to_store()[INTROS]
     assert restored.since == watch.shows
     assert restored.grace_until == watch.shows + GRACE_ALREADY_RUNNING

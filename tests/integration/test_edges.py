@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.plex_butler.butler.session import ACTIVE_INTERVAL
+from custom_components.plex_butler.butler.schedule import ACTIVE_INTERVAL
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.rules import GRACE
 from tests.conftest import House
@@ -24,7 +24,6 @@ from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import DEEP, INTROS, LOUDNESS, OPTIMIZE
 
 OF_INTROS = "media.generate.intros"
-OF_LOUDNESS = "media.generate.loudness"
 KEY = "generate_intro_markers"
 
 
@@ -64,16 +63,17 @@ async def test_row_that_rests_for_half_a_second_between_two_tasks_ends_nothing(
 async def test_row_that_one_poll_finds_at_rest_between_two_tasks_ends_nothing(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
-    server.butler.profiles[INTROS] = Profile(activity=OF_INTROS, items=1, item_seconds=1000)
+    server.butler.profiles[DEEP] = Profile(duration=1000)
     calls = await automate(hass, *EVERYTHING)
-    waiting = await begun(house, server, INTROS)
+    waiting = await begun(house, server, DEEP)
     await house.passes(30)
-    assert told(calls) == STARTED
+    assert told(calls) == [("maintenance_started",), ("task_started", "deep_media_analysis")]
     server.activities.work(None)
     await house.passes(5)
     server.activities.work(0)
     await house.passes(300)
-    assert (running(house, server), maintenance(house, server)) == ([KEY], STATE_ON)
+    assert running(house, server) == ["deep_media_analysis"]
+    assert maintenance(house, server) == STATE_ON
     assert told(calls) == []
     assert not waiting.done()
     waiting.cancel()
@@ -108,6 +108,7 @@ async def test_item_that_outlives_a_stop_by_minutes_is_no_new_run_but_another_is
 async def test_frame_that_overtakes_the_answer_of_a_start_of_all_after_a_stop_counts(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
+    server.butler.profiles[INTROS] = Profile(activity=OF_INTROS, items=1, item_seconds=1000)
     await house.act(DOMAIN, "start_task", task=INTROS)
     await house.passes(10)
     await house.act(DOMAIN, "stop_all")
@@ -115,15 +116,17 @@ async def test_frame_that_overtakes_the_answer_of_a_start_of_all_after_a_stop_co
     assert running(house, server) == []
     server.faults.late_answers = "POST"
     starting = asyncio.create_task(hass.services.async_call(DOMAIN, "start_all", blocking=True))
+    while INTROS not in server.butler.running:
+        await house.sent()
     await house.sent()
-    server.activities.work(0)
-    server.activities.begin(OF_INTROS, "")
-    await house.sent()
+    assert KEY in running(house, server)
+    assert not starting.done()
     server.faults.late_answers = ""
     await starting
     await house.settled()
-    assert KEY in running(house, server)
-    await house.passes(60)
+    # Longer than a run goes on without an activity.
+    await house.passes(400)
+    assert INTROS in server.butler.running
     assert KEY in running(house, server)
 
 

@@ -115,6 +115,19 @@ async def test_run_goes_on_over_a_restart_with_its_old_start(
     assert (last_run["outcome"], last_run["started"]) == ("finished", run["started"])
 
 
+async def test_item_that_outlives_a_stop_is_no_run_after_a_restart_either(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    server.activities.work(40)
+    server.activities.begin("media.generate.intros", "")
+    await house.passes(5)
+    assert house.state(server, SWITCH, INTROS).state == STATE_ON
+    await house.act(DOMAIN, "stop_all")
+    await restart(hass, house, loaded)
+    await house.passes(30)
+    assert house.state(server, SWITCH, INTROS).state == STATE_OFF
+
+
 @pytest.mark.parametrize("updated", [False, True])
 async def test_run_that_ended_while_home_assistant_was_off(
     hass: HomeAssistant,
@@ -357,6 +370,10 @@ async def test_last_run_that_is_not_as_it_was_written_is_forgotten_and_the_other
         ({"version": "1.43", "row_proven": "no"}, False),
         ({"row_proven": None}, False),
         ({"last_runs": None}, False),
+        ({"denied": {"media.generate.intros": "x"}}, False),
+        ({"denied": {"media.generate.intros": [1]}}, False),
+        ({"denied": []}, False),
+        ({"denied": None}, False),
         ({"version": "1.43", "row_proven": True, "last_runs": {"a": ENDED}}, True),
     ],
 )

@@ -480,7 +480,7 @@ def test_items_that_were_denied_are_not_those_of_our_next_start_after_a_restart(
     server.accept(INTROS)
     stored = server.runs.to_store()
     server.runs = RunTracker()
-    server.runs.restore(stored, row_proven=False)
+    server.runs.restore(stored, row_proven=False, denied={})
     server.poll(IDLE, item(INTRO_ITEM))
     assert server.running == {INTROS: KnownBy.ASSUMED}
 
@@ -783,7 +783,9 @@ def restarted(server: Server, *, row_proven: bool | None = None) -> Telling:
     after.runs = RunTracker()
     after.now = server.now
     after.runs.restore(
-        before.to_store(), row_proven=before.row_proven if row_proven is None else row_proven
+        before.to_store(),
+        row_proven=before.row_proven if row_proven is None else row_proven,
+        denied=before.denied_to_store(),
     )
     return after
 
@@ -821,6 +823,17 @@ def test_pause_between_items_survives_a_restart() -> None:
     server.poll(after=60)
     server.poll(item(INTRO_ITEM, "2"), after=30)
     assert server.runs.running[INTROS].started == began
+
+
+def test_item_that_was_stopped_is_remembered_over_a_restart() -> None:
+    server = Telling(first=())
+    server.poll(item(INTRO_ITEM))
+    server.runs.record_stop(INTROS, server.now)
+    server = restarted(server)
+    server.poll(item(INTRO_ITEM))
+    assert not server.running
+    server.poll(item(INTRO_ITEM), item(INTRO_ITEM, "2"))
+    assert INTROS in server.running
 
 
 def test_long_restart_ends_a_run_at_the_first_poll() -> None:

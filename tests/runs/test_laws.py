@@ -180,7 +180,7 @@ class Laws(RuleBasedStateMachine):
         )
         self.runs = RunTracker()
         self.sending.clear()
-        self.runs.restore(remembered, row_proven=proven)
+        self.runs.restore(remembered, row_proven=proven, denied={})
         assert self.runs.running == before
         assert not self.take_events()
 

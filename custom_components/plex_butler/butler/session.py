@@ -6,7 +6,6 @@ All that it learns about runs goes into a RunTracker.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,31 +25,18 @@ from ..plex import (
     StopResult,
 )
 from ..runs.models import EndedRun, RunEvent
-from ..runs.rules import GRACE, GRACE_ALREADY_RUNNING
+from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
 from .clock import SteadyClock
+from .schedule import PollSchedule
+from .shared_reads import SharedReads
 from .snapshot import Snapshot
 from .statistics import Statistics
 from .stream import ChangesDuringPoll, StreamHealth
 
-# How often the server is polled (README, "How data is updated").
-ACTIVE_INTERVAL: Final = timedelta(seconds=5)
-"""While anything runs, and after a command."""
-IDLE_INTERVAL: Final = timedelta(seconds=30)
-"""While nothing runs and there is no stream."""
-STREAM_INTERVAL: Final = timedelta(minutes=10)
-"""While nothing runs and the stream brings every change."""
-TASK_LIST_INTERVAL: Final = timedelta(minutes=5)
-"""For the list of tasks, and with it the server's name and version, without a stream."""
-TASK_LIST_INTERVAL_STREAM: Final = timedelta(hours=1)
-"""The same with a stream, which reports when preferences change."""
-
 MOST_READS: Final = 3
 """How often the activities are read for one poll or start while commands keep being answered."""
-
-# A poll that comes a moment too early must not leave the list of tasks to the next one.
-_ABOUT: Final = timedelta(seconds=5)
 
 
 class ButlerSession:
@@ -72,13 +58,8 @@ class ButlerSession:
         self._client = client
         self._statistics = statistics
         self._clock = clock or SteadyClock()
-        self._task_list_read: datetime | None = None
-        self._commanded: datetime | None = None
-        self._commands = 0
-        self._unclear = False
-        self._reading = asyncio.Lock()
-        self._reads_begun = 0
-        self._last_read: tuple[int, PlexError | None] = (0, None)
+        self._schedule = PollSchedule()
+        self._read_activities = SharedReads(self._read_activities_now)
         self._stream = StreamHealth()
         self._during_poll = ChangesDuringPoll()
 
@@ -91,15 +72,16 @@ class ButlerSession:
     @property
     def pace(self) -> timedelta:
         """Return how long to wait before the next poll."""
-        recent = self._commanded is not None and self._clock.now() - self._commanded < GRACE
-        if recent or self.tracker.unsettled or self.task_list_due or self._unclear:
-            return ACTIVE_INTERVAL
-        return STREAM_INTERVAL if self._stream.is_reliable else IDLE_INTERVAL
+        return self._schedule.pace(
+            self._clock.now(),
+            unsettled=self.tracker.unsettled,
+            stream=self._stream.is_reliable,
+        )
 
     @property
     def task_list_due(self) -> bool:
         """Return whether the next poll has to read the list of tasks, however recently it was read."""
-        return self._task_list_read is None
+        return self._schedule.task_list_due
 
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what entities show. Must not be called before the first good poll."""
@@ -122,7 +104,13 @@ class ButlerSession:
 
     # --- restarts of Home Assistant
 
-    def restore_runs(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
+    def restore_runs(
+        self,
+        runs: Mapping[str, TrackedRun],
+        *,
+        row_proven: bool,
+        denied: Mapping[str, tuple[str, ...]],
+    ) -> None:
         """Continue the runs from before a restart. Must be called before the first poll."""
         now = self._clock.now()
 
@@ -138,7 +126,7 @@ class ButlerSession:
             )
             for task, run in runs.items()
         }
-        self.tracker.restore(restored, row_proven=row_proven)
+        self.tracker.restore(restored, row_proven=row_proven, denied=denied)
 
     def runs_to_store(self) -> dict[str, TrackedRun]:
         """Return the runs to restore after a restart, with their times in UTC."""
@@ -153,15 +141,13 @@ class ButlerSession:
         `server_updated` is called as soon as another version answers, which ends every run.
         """
         now = self._clock.now()
-        interval = TASK_LIST_INTERVAL_STREAM if self._stream.is_reliable else TASK_LIST_INTERVAL
-        due = self._task_list_read is None or now - self._task_list_read >= interval - _ABOUT
-        if due:
-            # Set before the answer: a change that arrives meanwhile makes it due again.
-            self._task_list_read = now
+        if due := self._schedule.is_task_list_due(now, stream=self._stream.is_reliable):
+            # Before the answer: a change that arrives meanwhile makes it due again.
+            self._schedule.record_task_list(now)
             try:
                 await self._read_task_list(server_updated)
             except PlexError:
-                self._task_list_read = None
+                self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
         return due
@@ -188,44 +174,23 @@ class ButlerSession:
 
     def record_poll_failure(self) -> None:
         """Record that a poll failed: the next one has to read everything."""
-        self._task_list_read = None
+        self._schedule.read_task_list_next()
         self._stream.record_poll_failure()
         self.tracker.record_poll_failure()
 
     def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
-        self._task_list_read = None
-
-    async def _read_activities(self) -> None:
-        """Read the activities, or share a read that somebody else has begun after the call.
-
-        Only one read at a time, because an older answer must not replace a younger one.
-        """
-        begun_before = self._reads_begun
-        async with self._reading:
-            number, failure = self._last_read
-            if number > begun_before:
-                if failure:
-                    # Copied because each of those who waited adds a traceback of its own.
-                    raise copy(failure)
-                return
-            self._reads_begun += 1
-            try:
-                await self._read_activities_now()
-            except PlexError as err:
-                self._last_read = (self._reads_begun, copy(err))
-                raise
-            self._last_read = (self._reads_begun, None)
+        self._schedule.read_task_list_next()
 
     async def _read_activities_now(self) -> None:
         """Read the activities, and again if a command was answered meanwhile: they may be older."""
         try:
             for _ in range(MOST_READS):
-                commands, since_open = self._commands, self._stream.is_open
+                commands, since_open = self._schedule.commands, self._stream.is_open
                 self._during_poll.begin()
-                self._unclear = False
+                self._schedule.unclear = False
                 activities = await self._client.activities()
-                if commands == self._commands:
+                if commands == self._schedule.commands:
                     break
             self._keep_activities(activities, since_open=since_open)
         finally:
@@ -251,7 +216,7 @@ class ButlerSession:
         """Record that the stream is open: what changed before that has to be polled."""
         self._statistics.stream["opened"] += 1
         self._stream.record_opened()
-        self._task_list_read = None
+        self._schedule.read_task_list_next()
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
         """Record the changes of one frame; return whether only a poll can show what they mean."""
@@ -265,8 +230,8 @@ class ButlerSession:
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
-                    self._task_list_read = None
-        self._unclear |= unclear
+                    self._schedule.read_task_list_next()
+        self._schedule.unclear |= unclear
         return unclear
 
     def stream_closed(self) -> bool:
@@ -333,13 +298,9 @@ class ButlerSession:
         try:
             yield
         except CommandNotConfirmedError, asyncio.CancelledError:
-            self._record_command()
+            self._schedule.record_command(self._clock.now())
             raise
-        self._record_command()
-
-    def _record_command(self) -> None:
-        self._commanded = self._clock.now()
-        self._commands += 1
+        self._schedule.record_command(self._clock.now())
 
     def _count_answer(self, command: str, name: str, answer: str) -> None:
         task = self.tasks.get(name)

@@ -154,7 +154,10 @@ async def best_address(
     """
     candidates = [(address, True) for address in addresses(server)]
     if known:
-        candidates.insert(0, (URL(data[CONF_URL]), data[CONF_VERIFY_SSL]))
+        # Often one of those of the account, which is not tried twice at once.
+        candidates = list(
+            dict.fromkeys([(URL(data[CONF_URL]), data[CONF_VERIFY_SSL]), *candidates])
+        )
     reached = await asyncio.gather(
         *(
             _is_at(hass, data, server, address, verify_ssl=verify_ssl)

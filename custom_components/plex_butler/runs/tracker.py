@@ -95,8 +95,21 @@ class RunTracker:
             if run.confirmed
         }
 
-    def restore(self, runs: Mapping[str, TrackedRun], *, row_proven: bool) -> None:
+    def denied_to_store(self) -> dict[str, tuple[str, ...]]:
+        """Return the activities that are never evidence, by type, to restore after a restart."""
+        denied = {type_: self._shown.of_type(type_).denied for type_ in BY_ACTIVITY_TYPE}
+        return {type_: tuple(uuids) for type_, uuids in denied.items() if uuids}
+
+    def restore(
+        self,
+        runs: Mapping[str, TrackedRun],
+        *,
+        row_proven: bool,
+        denied: Mapping[str, tuple[str, ...]],
+    ) -> None:
         """Continue the runs from before a restart. Must be called before the first poll."""
+        for type_ in denied.keys() & BY_ACTIVITY_TYPE:
+            self._shown.of_type(type_).denied |= dict.fromkeys(denied[type_])
         for task, run in runs.items():
             self._open.runs[task] = replace(
                 run, polls_failed=True, announced=True, activities=set()
