@@ -151,6 +151,12 @@ class Instance:
         if self.process is not None:
             await stop_process(self.process)
 
+    async def kill(self) -> None:
+        """End the process at once, whatever it is doing."""
+        if self.process is not None:
+            self.process.kill()
+            await self.process.wait()
+
     async def restart(self) -> None:
         """Stop it and start it again on the same folder."""
         await self.stop()
