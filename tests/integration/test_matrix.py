@@ -71,10 +71,12 @@ def met(user: User, faults: object, wrong: Mapping[str, Any]) -> Generator[None]
     try:
         yield
     finally:
-        if moving:
-            moving.cancel()
         for name, value in good.items():
             setattr(faults, name, value)
+        if moving:
+            moving.cancel()
+            # What is still being answered slowly is answered now: the clock stands still again.
+            user.freezer.tick(timedelta(seconds=1))
 
 
 async def _moves(user: User) -> None:
