@@ -67,8 +67,8 @@ def test_killed_in_the_middle_of_a_write(tmp_path: Path, writer: subprocess.Pope
         assert (stored["as_written"], stored["logged"]) == (True, [])
         for _ in range(moments.randint(1, 3)):
             written = told()
-        before = set(storage.iterdir())
-        while before >= set(storage.iterdir()):
+        before, late = set(storage.iterdir()), time.monotonic() + 0.5
+        while before >= set(storage.iterdir()) and time.monotonic() < late:
             time.sleep(0)
         time.sleep(moments.uniform(0, 0.003))
         os.kill(child, signal.SIGKILL)
