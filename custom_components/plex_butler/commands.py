@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from homeassistant.config_entries import ConfigEntry
@@ -72,9 +72,24 @@ class Commands:
         )
 
     async def start(self, name: str) -> StartResult:
-        """Start a task by the server's own name."""
-        result, _ = await self._start(name)
-        return result
+        """Start a task by the server's own name.
+
+        Of two concurrent starts, the second waits for the answer to the first.
+        """
+        sent = False
+
+        def before_sending() -> None:
+            nonlocal sent
+            self._outages.require_answering()
+            self.find(name)
+            sent = True
+
+        async with self._starting[name]:
+            self.find(name)
+            return await self._send(
+                partial(self._session.start, name, before_sending=before_sending),
+                sent=lambda: sent,
+            )
 
     async def run(self, name: str, at_most: timedelta) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
@@ -83,12 +98,9 @@ class Commands:
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
-            result, sent = await self._start(name)
+            await self.start(name)
             while not ended_runs.empty():
-                ended = ended_runs.get_nowait()
-                # A quick task may be over by now; any other run has ended before the answer.
-                if result is StartResult.STARTED and ended.started == sent:
-                    return ended
+                ended_runs.get_nowait()  # An earlier run, which had ended before the answer.
             try:
                 async with asyncio.timeout(at_most.total_seconds()):
                     return await self._next(ended_runs)
@@ -107,26 +119,6 @@ class Commands:
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
         await self._send(self._session.stop_all)
-
-    async def _start(self, name: str) -> tuple[StartResult, datetime]:
-        """Start a task; return the answer, and when the start was sent.
-
-        Of two concurrent starts, the second waits for the answer to the first.
-        """
-        sent = False
-
-        def before_sending() -> None:
-            nonlocal sent
-            self._outages.require_answering()
-            self.find(name)
-            sent = True
-
-        async with self._starting[name]:
-            self.find(name)
-            return await self._send(
-                partial(self._session.start, name, before_sending=before_sending),
-                sent=lambda: sent,
-            )
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""

@@ -242,10 +242,8 @@ class ButlerSession:
 
     # --- commands
 
-    async def start(
-        self, name: str, *, before_sending: Callable[[], None]
-    ) -> tuple[StartResult, datetime]:
-        """Start a task; return the server's answer, and when the start was sent.
+    async def start(self, name: str, *, before_sending: Callable[[], None]) -> StartResult:
+        """Start a task; return the server's answer.
 
         `before_sending` is called just before the start is sent, and may raise to prevent that.
         """
@@ -266,7 +264,7 @@ class ButlerSession:
             else:
                 start.record_already_running(self._clock.now())
         self._count_answer("start_task", name, result)
-        return result, self._clock.utc(sent)
+        return result
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task."""
