@@ -21,6 +21,9 @@ What is measured
   measuring of the speed; CPU and states are counted for a while longer. What that sign itself
   costs is measured alone, and taken off the CPU and the states of 1, 3 and 4.
 
+  Butler's row counts as idle as soon as it turns here, and not only when it has stayed so for 10 s:
+  that would only be waited for.
+
   In 3 there are never more than 10,000 items, the most that are kept; an item of theirs belongs
   to no task. In 4 the poll that a frame asks for may come some seconds later: it has a column of
   its own. In 6 and in one row of 7 the platforms are not set up, so there are no entities.

@@ -40,6 +40,8 @@ from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.simulator.plex_tv_faults import PlexTvFaults
 from tests.simulator.tasks import Profile
 
+SHORT: Final = 8
+"""Shorter than the time limit of a request, in seconds: a poll that is under way survives it."""
 ONE_POLL: Final = 30
 RUNS: Final = "ButlerTaskGenerateIntroMarkers"
 OTHER: Final = "LoudnessAnalysis"
@@ -252,7 +254,7 @@ class Run:
         tasks = (await self.act("get_tasks"))["tasks"]
         return next(each["last_run"] for each in tasks if each["name"] == OVER)
 
-    async def is_back(self, before: set[tuple[str, ...]], *, step: float = ONE_POLL) -> None:
+    async def is_back(self, before: set[tuple[str, ...]], *, step: float = SHORT) -> None:
         """See everything be there again after one poll."""
         await self.house.passes(ONE_POLL, step=step)
         if not self.kind.poll:
