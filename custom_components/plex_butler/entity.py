@@ -34,6 +34,17 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         """Return the part of the coordinator's data that the entity shows, for comparison."""
         return None
 
+    @property
+    def _state_depends_on(self) -> object:
+        available = self.available
+        return (available, self.shown if available else None)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the coordinator. The first state is written right after this."""
+        await super().async_added_to_hass()
+        self._written = self._state_depends_on
+
     @override
     async def async_update(self) -> None:
         """Poll the server because a user asks for that: also for the list of tasks."""
@@ -44,10 +55,8 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
     @override
     def _handle_coordinator_update(self) -> None:
         """Write the state if what the entity shows has changed."""
-        available = self.available
-        shown = (available, self.shown if available else None)
-        if shown != self._written:
-            self._written = shown
+        if (state := self._state_depends_on) != self._written:
+            self._written = state
             self.async_write_ha_state()
 
 

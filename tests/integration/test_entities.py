@@ -1,9 +1,13 @@
 """Switches, buttons and sensors, seen through the state machine and the registries."""
 
+from typing import Any
+
 from homeassistant.components.button import DOMAIN as BUTTON, SERVICE_PRESS
 from homeassistant.components.switch import DOMAIN as SWITCH
 from homeassistant.const import (
     ATTR_ASSUMED_STATE,
+    EVENT_STATE_CHANGED,
+    EVENT_STATE_REPORTED,
     SERVICE_TURN_OFF,
     SERVICE_TURN_ON,
     STATE_OFF,
@@ -11,7 +15,7 @@ from homeassistant.const import (
     STATE_UNAVAILABLE,
     EntityCategory,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
@@ -240,3 +244,20 @@ async def test_devices_and_entities_of_servers_of_one_name_are_told_apart(
         assert sorted(str(name) for name, _ in shown()) == ["Attic", "Attic (127.0.0.1)", "Cellar"]
         for entry in entries:
             await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_first_change_after_a_set_up_writes_only_what_it_changes(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    written: list[str] = []
+
+    @callback
+    def keep(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, keep)
+    hass.bus.async_listen(EVENT_STATE_REPORTED, keep, event_filter=callback(lambda _: True))
+    server.activities.work(40)
+    await house.sent()
+    assert written == [house.entity_id(server, "binary_sensor", "maintenance")]
