@@ -647,6 +647,32 @@ def test_row_that_is_idle_for_a_moment_between_two_tasks_ends_nothing() -> None:
     assert server.news() == []
 
 
+def test_row_that_is_idle_for_a_moment_just_after_a_failed_poll_ends_nothing() -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.take_events()
+    server.runs.record_poll_failure()
+    server.poll(IDLE, item(INTRO_ITEM))
+    assert (INTROS in server.running, server.runs.maintenance) == (True, True)
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert (INTROS in server.running, server.runs.maintenance) == (True, True)
+    assert server.news() == []
+
+
+@pytest.mark.parametrize("after", [(IDLE,), (IDLE, item(LOUDNESS_ITEM, "2"))])
+def test_row_that_is_idle_after_a_failed_poll_ends_what_lists_no_work_at_once(
+    after: tuple[Activity, ...],
+) -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.record_poll_failure()
+    server.poll(*after)
+    assert (server.running, server.runs.maintenance) == ({}, False)
+    assert server.ended().outcome is Outcome.END_NOT_SEEN
+
+
 def test_row_that_stays_idle_ends_a_run_as_of_its_turn_whatever_is_listed_since() -> None:
     server = Telling(row_proven=True)
     server.frame(BUSY)

@@ -102,6 +102,11 @@ class ActivityList:
         """Return whether the row is busy at this moment."""
         return self.row is Row.BUSY and self.row_idle_since is None
 
+    @property
+    def lists_work(self) -> bool:
+        """Return whether an activity that began while the row was busy is still listed."""
+        return any(listed.beside_busy_row for listed in self._of_type.values())
+
     def of_type(self, type_: str) -> ListedOfType:
         """Return the listed activities of a type that some task causes."""
         return self._of_type[type_]
