@@ -674,7 +674,14 @@ async def test_a_port_for_https_shows_the_address(
 
 
 @pytest.mark.parametrize(
-    "location", ["https://login.example.org/", "https://[bad", "http://127.0.0.1/", ""]
+    "location",
+    [
+        "https://login.example.org/",
+        "https://[bad",
+        "https://xn--zz--9.local/",
+        "http://127.0.0.1/",
+        "",
+    ],
 )
 async def test_any_other_redirect_shows_none(
     server: ScriptedServer, client: PlexClient, location: str

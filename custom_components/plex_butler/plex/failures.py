@@ -151,9 +151,11 @@ def _redirect_failure(requested: URL, location: str) -> PlexError:
     """Return the error for a redirect: one to https at the same host shows the right address."""
     try:
         target = requested.join(URL(location))
+        same_host = target.host == requested.host
     except ValueError:
-        target = requested
-    if (requested.scheme, target.scheme) == ("http", "https") and target.host == requested.host:
+        # Not a URL, or its host is a name that cannot be decoded.
+        same_host, target = False, requested
+    if (requested.scheme, target.scheme) == ("http", "https") and same_host:
         text = "The answer is a redirect to https"
         return HttpsRequiredError(text, address=target.origin())
     return NotPlexError("The answer is a redirect: something else is at this address")
