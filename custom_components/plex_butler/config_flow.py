@@ -46,7 +46,6 @@ from .plex import (
     ParsedAddress,
     PlexError,
     Server,
-    StartingUpError,
     UnauthorizedError,
     gdm,
     parse_address,
@@ -88,6 +87,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._taken: AccountServer | None = None
         # The key of the error with which the last sign-in ended.
         self._failure = ""
+        self._ways: list[str] = []
         self._plex_direct = ""
         self._https_address = ""
         self._saved = False
@@ -308,7 +308,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
                 )
             except AccountError as err:
                 if not self._sign_in:
-                    return self._show_failure(err)
+                    return self._show_failure(err, self._other_ways)
                 # Another window with this dialog was luckier meanwhile.
                 return self.async_external_step(step_id="sign_in", url=str(self._sign_in.page))
             try:
@@ -352,7 +352,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             try:
                 servers = await sign_in.servers()
             except AccountError as err:
-                return self._show_failure(err)
+                return self._show_failure(err, self._other_ways)
             finally:
                 if self._sign_in is sign_in:
                     self._end_sign_in()
@@ -387,8 +387,8 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         known = self._entry is not None
         try:
             address = await best_address(self.hass, self._data, server, known=known)
-        except StartingUpError:
-            return await self.async_step_starting_up()
+        except PlexError as err:
+            return self._show_failure(err, ["try_again", *self._other_ways])
         if not address:
             return await self.async_step_not_reached()
         # With its port, because an address without one would be parsed as one with port 32400.
@@ -414,36 +414,34 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Explain that no address reaches the server, and offer the other ways."""
         return self.async_show_menu(step_id="not_reached", menu_options=self._other_ways)
 
-    async def async_step_starting_up(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Explain that the server is starting up, and offer to try again."""
-        return self.async_show_menu(
-            step_id="starting_up", menu_options=["try_again", *self._other_ways]
-        )
-
     async def async_step_try_again(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Look for the server that was starting up once more."""
+        """Look for the server that was chosen once more."""
         return await self._async_take(self._taken) if self._taken else await self.async_step_user()
 
-    def _show_failure(self, err: AccountError) -> ConfigFlowResult:
-        self._failure = err.key
-        return self.async_show_menu(step_id=err.key, menu_options=self._other_ways)
+    def _show_failure(self, err: PlexError, ways: list[str]) -> ConfigFlowResult:
+        self._failure, self._ways = err.key, ways
+        return self.async_show_menu(step_id=err.key, menu_options=ways)
 
     async def async_step_failure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Explain again why the last sign-in has failed: the dialog was loaded again."""
-        return self.async_show_menu(step_id=self._failure, menu_options=self._other_ways)
+        return self.async_show_menu(step_id=self._failure, menu_options=self._ways)
 
-    # Each error of a sign-in is a menu with the key of the error, and each menu must be a step.
+    # Each error of a sign-in, and of the server that it finds, is a menu with the key of the error,
+    # and each menu must be a step.
     async_step_sign_in_refused = async_step_failure
     async_step_sign_in_expired = async_step_failure
     async_step_rate_limited = async_step_failure
     async_step_plex_tv_down = async_step_failure
     async_step_not_plex_tv = async_step_failure
+    async_step_starting_up = async_step_failure
+    async_step_server_error = async_step_failure
+    async_step_certificate_expired = async_step_failure
+    async_step_too_many_requests = async_step_failure
+    async_step_proxy_refuses = async_step_failure
 
     # Check and save
 

@@ -122,8 +122,8 @@ NO_PATHS: Final = _fails(
 ENDLESS: Final = _fails(
     "something else answers: endless bodies", "not_plex", sent="", sign_in="not_reached"
 )
-PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses", sign_in="not_reached")
-TOO_MANY: Final = _fails("too many requests", "too_many_requests", sign_in="not_reached")
+PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses")
+TOO_MANY: Final = _fails("too many requests", "too_many_requests")
 TOO_MANY_BUT_IDENTITY: Final = _fails(
     "too many requests, but for the identity", "too_many_requests"
 )
