@@ -180,3 +180,9 @@ class InvalidTaskNameError(PlexError, ValueError):
     """The name is not one of a task and could lead to another path. Nothing was sent."""
 
     key = "invalid_task_name"
+
+
+class FloodError(PlexError):
+    """A stream brings more than any server that was seen, or a frame too large: it was cut off."""
+
+    key = "flood"
