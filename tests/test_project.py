@@ -128,7 +128,7 @@ FLOORS: Final = ("butler", "runs", "plex")
 ROOT_FLOORS: Final = (
     {"__init__"},
     {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
-    {"entity"},
+    {"entity", "options_flow"},
     {"coordinator"},
     {"commands"},
     {"device", "outages", "run_store", "run_events", "operations"},
