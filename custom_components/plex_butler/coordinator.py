@@ -77,7 +77,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._operations,
             after=self._async_show_command,
         )
-        self._stream = StreamRunner(client, self)
+        self._stream = StreamRunner(client.notifications, self)
         self._store = RunStore(hass, entry.entry_id)
         self._stored: tuple[object, ...] = ()
         self._shown: Snapshot | None = None

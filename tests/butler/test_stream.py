@@ -111,11 +111,11 @@ async def living(
     delay: Callable[[int], float] | None = None,
     *,
     wanted: bool = True,
-) -> AsyncGenerator[StreamRunner]:
+) -> AsyncGenerator[StreamRunner[tuple[Notification, ...]]]:
     """Let a stream live; in the end it is cancelled, and has to leave nothing."""
     tasks = asyncio.all_tasks()
     async with client_for(server.url) as client:
-        runner = StreamRunner(client, listener, delay=delay)
+        runner = StreamRunner(client.notifications, listener, delay=delay)
         if wanted:
             runner.resume()
         life = asyncio.create_task(runner.run())
@@ -493,7 +493,7 @@ async def test_what_a_listener_raises_ends_one_connection_only_and_is_logged_onc
         await until(lambda: len(listener.changes) == 2)
     logged = [r for r in caplog.records if r.levelname == "ERROR"]
     assert [(r.getMessage(), r.exc_info is not None) for r in logged] == [
-        ("Unexpected error in the notification stream", True)
+        ("Unexpected error in a stream of a server", True)
     ]
 
 

@@ -28,12 +28,13 @@ from ..runs.models import EndedRun, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
+from .changes_during_poll import ChangesDuringPoll
 from .clock import SteadyClock
 from .schedule import PollSchedule
 from .shared_reads import SharedReads
 from .snapshot import Snapshot
 from .statistics import Statistics
-from .stream import ChangesDuringPoll, StreamHealth
+from .stream import StreamHealth
 
 MOST_READS: Final = 3
 """How often the activities are read for one poll or start while commands keep being answered."""
