@@ -218,5 +218,6 @@ _READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     frozenset[str]: _uuids,
     KnownBy: KnownBy,
     Outcome: Outcome,
+    Outcome | None: _optional(Outcome),
 }
 """How the value of a field of each type is read."""

@@ -19,7 +19,6 @@ from custom_components.plex_butler.plex import (
     Activity,
     ActivityChanged,
     CannotConnectError,
-    FloodError,
     HostnameMismatchError,
     Notification,
     NotOwnerError,
@@ -34,6 +33,7 @@ from custom_components.plex_butler.plex import (
     UnauthorizedError,
     refuse_redirects,
 )
+from custom_components.plex_butler.plex.errors import FloodError
 from tests.bare_http import ask
 from tests.plex.clients import CLIENT_IDENTIFIER, TOKEN, client_for
 from tests.plex.scripted_server import IDENTITY, http, scripted_server

@@ -17,11 +17,16 @@ class KnownBy(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a run ended. Never "succeeded": Plex does not say."""
+    """How a run ended.
+
+    "Succeeded" and "failed" are the words of Plex's own log, where it is read: the API has none.
+    """
 
     FINISHED = "finished"
     STOPPED = "stopped"
     END_NOT_SEEN = "end_not_seen"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +34,14 @@ class Run:
     """A task that runs.
 
     `started` is None if its start was not seen. `ours`: Home Assistant started it, or tried to and
-    got the answer that it was running already.
+    got the answer that it was running already. `plex_log`: Plex's own log says that it started.
     """
 
     task: str
     started: datetime | None
     known_by: KnownBy
     ours: bool = False
+    plex_log: bool = False
 
     def moved(self, move: Callable[[datetime], datetime]) -> Run:
         """Return a copy whose times are those of another clock."""
@@ -49,6 +55,7 @@ class Run:
             "started": _isoformat(self.started),
             "known_by": self.known_by.value,
             "ours": self.ours,
+            "plex_log": self.plex_log,
         }
 
 
@@ -57,7 +64,8 @@ class EndedRun:
     """A run that has ended.
 
     `ended` and `duration` are None if its end was not seen. `last_known` is when the task was last
-    known, or assumed, to run; it is never missing.
+    known, or assumed, to run; it is never missing. `plex_log`: Plex's own log says that it started
+    or how it ended.
     """
 
     task: str
@@ -67,6 +75,7 @@ class EndedRun:
     outcome: Outcome
     known_by: KnownBy
     last_known: datetime
+    plex_log: bool = False
 
     def moved(self, move: Callable[[datetime], datetime]) -> EndedRun:
         """Return a copy whose times are those of another clock."""
@@ -88,6 +97,7 @@ class EndedRun:
             "duration": None if self.duration is None else self.duration.total_seconds(),
             "last_known": _isoformat(self.last_known),
             "known_by": self.known_by.value,
+            "plex_log": self.plex_log,
         }
 
 
