@@ -31,7 +31,10 @@ FLOOD_SPAN: Final = 20.0
 MOST_FRAMES: Final = 100_000
 """How many frames are no flood: more than ten times the highest rate reported, 400 lines a second."""
 MOST_SIGNS: Final = 500
-"""How many signs are no flood; a server has about 22 tasks, and each begins and ends once."""
+"""How many signs are no flood; a server has about 22 tasks, and each begins and ends once.
+
+Those of a damaged database are not counted: they repeat with every access (inferred).
+"""
 
 # Each line that is a sign holds one of them. They are plain ASCII, which JSON does not escape.
 _PHRASES: Final = (
@@ -62,7 +65,7 @@ _WORD: Final = re.compile(r"\w+")
 _BACKUP: Final = re.compile(r"Database backup completed: (-?\d{1,10})(?!\d)")
 # What stands before these is not certain, but it is no quotation: a title could hold the rest.
 _REFUSED: Final = re.compile(
-    r"[\w .'\u2019]{0,60}\b(?:failed its integrity check, not backing up|able to back up your database)"
+    r"(?:[\w .]|(?<=\w)['\u2019](?=\w)){0,60}\b(?:failed its integrity check, not backing up|able to back up your database)"
 )
 _OPTIMIZED: Final = "Database optimization: complete"
 _EXCEPTIONS: Final = (
@@ -173,7 +176,7 @@ class LogReader:
         """Return the lines of one frame that are signs, in order. Raises FloodError."""
         self._frames += 1
         self._counts["frames"] += 1
-        if self._frames >= MOST_FRAMES or self._signs >= MOST_SIGNS:
+        if self._frames >= MOST_FRAMES:
             self._end_span()
         if len(frame) > LONGEST_FRAME:
             self._counts["frames too long"] += 1
@@ -185,7 +188,9 @@ class LogReader:
         else:
             return ()
         lines = tuple(self._lines(frame))
-        self._signs += len(lines)
+        self._signs += sum(not isinstance(line.sign, _REPEATED) for line in lines)
+        if self._signs >= MOST_SIGNS:
+            self._end_span()
         return lines
 
     def _end_span(self) -> None:
@@ -264,6 +269,7 @@ class LogReader:
         return None
 
 
+_REPEATED: Final = (TaskException, DatabaseCorrupted)
 _KINDS: Final[dict[type[LogSign], str]] = {
     TaskStarted: "task started",
     TaskScheduled: "task scheduled",
