@@ -186,3 +186,9 @@ class FloodError(PlexError):
     """A stream brings more than any server that was seen, or a frame too large: it was cut off."""
 
     key = "flood"
+
+
+class PreferencesRefusedError(PlexError):
+    """The server refuses to set preferences (400, OpenAPI). None of them was set (inferred)."""
+
+    key = "schedule_refused"
