@@ -15,8 +15,11 @@ from homeassistant.helpers.typing import ConfigType
 from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .entry_file import async_remove_file
+from .history_store import HISTORY
 from .outages import async_forget_failures
-from .run_store import async_remove_store
+from .run_log import async_log_runs
+from .run_store import RUNS
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -44,6 +47,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_log_runs(entry)
     coordinator.async_start()
 
     @callback
@@ -64,4 +68,5 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
     """Remove what is stored about a server."""
-    await async_remove_store(hass, entry.entry_id)
+    for content in (RUNS, HISTORY):
+        await async_remove_file(hass, entry.entry_id, content)

@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import partial
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .butler.session import ButlerSession
 from .const import DOMAIN
 from .operations import EntryUnloadedError, Operations
+from .origins import Origins
 from .outages import Outages
 from .plex import (
     ButlerTask,
@@ -23,12 +25,12 @@ from .plex import (
 )
 from .repairs import REPAIRS
 from .run_events import EndedRuns, RunEvents
-from .runs.models import EndedRun
+from .runs.models import EndedRun, Origin
 from .runs.tasks import task_key
 
 
 class Commands:
-    """The commands to one server.
+    """The commands to one server, each in the context of the call that asks for it.
 
     Each of them raises HomeAssistantError. Nothing is sent if the last poll failed, or the server is
     busy.
@@ -41,8 +43,9 @@ class Commands:
         outages: Outages,
         run_events: RunEvents,
         operations: Operations,
+        origins: Origins,
         *,
-        after: Callable[[], None],
+        after: Callable[[Origin], None],
     ) -> None:
         """Initialize; `after` is called after every command, successful or not."""
         self._entry = entry
@@ -50,6 +53,7 @@ class Commands:
         self._outages = outages
         self._run_events = run_events
         self._operations = operations
+        self._origins = origins
         self._after = after
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -71,12 +75,12 @@ class Commands:
             translation_placeholders={"task": wanted, "server": self._entry.title},
         )
 
-    async def start(self, name: str) -> StartResult:
+    async def start(self, name: str, context: Context) -> StartResult:
         """Start a task by the server's own name.
 
         Of two concurrent starts, the second waits for the answer to the first.
         """
-        sent = False
+        sent, origin = False, self._origins.async_origin(context)
 
         def before_sending() -> None:
             nonlocal sent
@@ -87,18 +91,19 @@ class Commands:
         async with self._starting[name]:
             self.find(name)
             return await self._send(
-                partial(self._session.start, name, before_sending=before_sending),
+                partial(self._session.start, name, before_sending=before_sending, origin=origin),
+                origin,
                 sent=lambda: sent,
             )
 
-    async def run(self, name: str, at_most: timedelta) -> EndedRun | None:
+    async def run(self, name: str, at_most: timedelta, context: Context) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
 
         Returns None if that takes longer than `at_most`; the task goes on then, as it does if the
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
-            await self.start(name)
+            await self.start(name, context)
             while not ended_runs.empty():
                 ended_runs.get_nowait()  # An earlier run, which had ended before the answer.
             try:
@@ -107,18 +112,20 @@ class Commands:
             except TimeoutError:
                 return None
 
-    async def stop(self, name: str) -> StopResult:
+    async def stop(self, name: str, context: Context) -> StopResult:
         """Stop a task by the server's own name."""
         self.find(name)
-        return await self._send(partial(self._session.stop, name))
+        origin = self._origins.async_origin(context)
+        return await self._send(partial(self._session.stop, name, origin=origin), origin)
 
-    async def start_all(self) -> None:
+    async def start_all(self, context: Context) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
-        await self._send(self._session.start_all)
+        await self._send(self._session.start_all, self._origins.async_origin(context))
 
-    async def stop_all(self) -> None:
+    async def stop_all(self, context: Context) -> None:
         """Stop all tasks and empty the server's queue."""
-        await self._send(self._session.stop_all)
+        origin = self._origins.async_origin(context)
+        await self._send(partial(self._session.stop_all, origin=origin), origin)
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""
@@ -132,7 +139,11 @@ class Commands:
             ) from None
 
     async def _send[R](
-        self, command: Callable[[], Awaitable[R]], *, sent: Callable[[], bool] = lambda: True
+        self,
+        command: Callable[[], Awaitable[R]],
+        origin: Origin,
+        *,
+        sent: Callable[[], bool] = lambda: True,
     ) -> R:
         """Send a command, unless the server does not answer or the config entry is unloaded.
 
@@ -143,7 +154,7 @@ class Commands:
             async with self._operations.under_way():
                 self._outages.require_answering()
                 begun = True
-                return await self._send_now(command)
+                return await self._send_now(command, origin)
         except EntryUnloadedError:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
@@ -151,7 +162,7 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send_now[R](self, command: Callable[[], Awaitable[R]]) -> R:
+    async def _send_now[R](self, command: Callable[[], Awaitable[R]], origin: Origin) -> R:
         try:
             return await command()
         except PlexError as err:
@@ -161,4 +172,4 @@ class Commands:
                 self._session.read_task_list_next()
             raise self._outages.to_command_exception(err) from err
         finally:
-            self._after()
+            self._after(origin)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, override
 
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -14,6 +14,11 @@ from .plex import ButlerTask
 from .runs.tasks import BY_NAME
 
 _TASK: Final = "task_"
+
+
+def task_prefix(machine_identifier: str) -> str:
+    """Return what the unique ids of the entities of a task begin with; its name follows."""
+    return f"{machine_identifier}_{_TASK}"
 
 
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
@@ -33,6 +38,16 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
     def shown(self) -> object:
         """Return the part of the coordinator's data that the entity shows, for comparison."""
         return None
+
+    @property
+    def called_in(self) -> Context:
+        """Return the context of the action that is being called on the entity."""
+        return self._context or Context()
+
+    @property
+    def changed_in(self) -> Context:
+        """Return the context of the change that is being shown."""
+        return self.coordinator.origins.context_of_server()
 
     @property
     def _state_depends_on(self) -> object:
@@ -57,6 +72,7 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         """Write the state if what the entity shows has changed."""
         if (state := self._state_depends_on) != self._written:
             self._written = state
+            self.async_set_context(self.changed_in)
             self.async_write_ha_state()
 
 
@@ -85,6 +101,12 @@ class PlexButlerTaskEntity(PlexButlerEntity):
 
     @property
     @override
+    def changed_in(self) -> Context:
+        """Return the context of the change of the task that is being shown."""
+        return self.coordinator.origins.context_of_task(self.task_name)
+
+    @property
+    @override
     def available(self) -> bool:
         """Return whether the server answers and lists the task."""
         return super().available and self.task_name in self.coordinator.data.tasks
@@ -100,7 +122,7 @@ def async_follow_tasks(
     """Add one entity for every task that the server lists, and remove those of other tasks."""
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
-    prefix = f"{coordinator.data.server.machine_identifier}_{_TASK}"
+    prefix = task_prefix(coordinator.data.server.machine_identifier)
     known: set[str] = set()
 
     @callback

@@ -6,7 +6,7 @@ import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -182,7 +182,9 @@ async def test_unloading_that_fails_leaves_the_entry_as_it_is(
     monkeypatch.setattr(hass.config_entries, "async_unload_platforms", fail)
     assert not await hass.config_entries.async_unload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.FAILED_UNLOAD
-    assert (await loaded.runtime_data.commands.stop("BackupDatabase")).value == "was_not_running"
+    assert (
+        await loaded.runtime_data.commands.stop("BackupDatabase", Context())
+    ).value == "was_not_running"
     await loaded.runtime_data.async_close()
 
 

@@ -364,8 +364,7 @@ def assert_shown_is_known(
     assert house.state(server, "binary_sensor", "server").state == STATE_ON
     maintenance = house.state(server, "binary_sensor", "maintenance").state
     assert maintenance == (STATE_ON if known.maintenance else STATE_OFF)
-    running = house.state(server, "sensor", "running_tasks")
-    assert running.state == str(len(known.running))
+    running = house.state(server, "sensor", "current_task")
     assert running.attributes["tasks"] == [task_key(name) for name in known.running]
     assert list(known.tasks) == list(server.butler.tasks)
     for name, task in known.tasks.items():

@@ -366,7 +366,12 @@ async def test_what_is_told_while_polls_fail_waits_for_the_next_good_one(
     assert house.state(server, SWITCH, INTROS).state == STATE_ON
     answer = await house.act(DOMAIN, "get_tasks", True)
     [run] = [task["run"] for task in answer["tasks"] if task["run"]]
-    assert run == {"started": None, "known_by": "observed", "ours": False}
+    assert run == {
+        "started": None,
+        "known_by": "observed",
+        "ours": False,
+        "started_by": None,
+    }
 
 
 @pytest.mark.usefixtures("loaded")

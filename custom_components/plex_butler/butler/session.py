@@ -4,7 +4,7 @@ All that it learns about runs goes into a RunTracker.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +26,8 @@ from ..plex import (
     StartResult,
     StopResult,
 )
-from ..runs.models import EndedRun, RunEvent
+from ..runs.history import RunHistory
+from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
@@ -62,6 +63,7 @@ class ButlerSession:
         """Initialize without any knowledge; nothing is sent. `pause` waits between two requests."""
         self.tasks: Mapping[str, ButlerTask] = {}
         self.last_runs: Mapping[str, EndedRun] = {}
+        self.history = RunHistory()
         self.version: str | None = None
         self.tracker = RunTracker()
         self._client = client
@@ -111,14 +113,23 @@ class ButlerSession:
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return the events since the last call, in order, and update the last runs by them."""
+        """Return the events since the last call, in order, and keep the runs that have ended."""
         events = tuple(event.moved(self._clock.utc) for event in self.tracker.take_events())
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
             self.last_runs = {**self.last_runs, **ended}
+            self._keep(event for event in events if isinstance(event, EndedRun))
         return events
 
+    def _keep(self, ended: Iterable[EndedRun]) -> None:
+        self.history.add(ended, self._clock.utc(self._clock.now()))
+
     # --- restarts of Home Assistant
+
+    def restore_history(self, history: RunHistory, last_runs: Mapping[str, EndedRun]) -> None:
+        """Continue the history from before a restart, which may lack the last runs of all."""
+        self.history, self.last_runs = history, last_runs
+        self._keep(last_runs.values())
 
     def restore_runs(
         self,
@@ -261,8 +272,10 @@ class ButlerSession:
 
     # --- commands
 
-    async def start(self, name: str, *, before_sending: Callable[[], None]) -> StartResult:
-        """Start a task; return the server's answer.
+    async def start(
+        self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> StartResult:
+        """Start a task, because `origin` asked for it; return the server's answer.
 
         `before_sending` is called just before the start is sent, and may raise to prevent that.
         """
@@ -270,7 +283,7 @@ class ButlerSession:
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
-        with self._sending_command(), self.tracker.sending_start(name, sent) as start:
+        with self._sending_command(), self.tracker.sending_start(name, sent, origin) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
@@ -285,12 +298,12 @@ class ButlerSession:
         self._count_answer("start_task", name, result)
         return result
 
-    async def stop(self, name: str) -> StopResult:
-        """Stop a task."""
+    async def stop(self, name: str, *, origin: Origin | None = None) -> StopResult:
+        """Stop a task, because `origin` asked for it."""
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
-                self.tracker.record_stop(name, self._clock.now())
+                self.tracker.record_stop(name, self._clock.now(), origin)
             else:
                 self.tracker.record_not_running(name)
         self._count_answer("stop_task", name, result)
@@ -302,11 +315,11 @@ class ButlerSession:
             await self._client.start_all()
         self._statistics.count_answer("start_all", "accepted")
 
-    async def stop_all(self) -> None:
-        """Stop all tasks and empty the server's queue."""
+    async def stop_all(self, *, origin: Origin | None = None) -> None:
+        """Stop all tasks and empty the server's queue, because `origin` asked for it."""
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
-            self.tracker.record_stop_all(self._clock.now())
+            self.tracker.record_stop_all(self._clock.now(), origin)
         self._statistics.count_answer("stop_all", "accepted")
 
     async def set_preferences(self, values: Mapping[str, PreferenceValue]) -> None:

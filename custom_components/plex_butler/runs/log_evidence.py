@@ -104,7 +104,16 @@ class LogEvidence:
         if self._end(BACKUP, outcome, now) or not self._open.is_listed(BACKUP):
             return
         if last is None or now - last >= rules.SAME_BACKUP:
-            observed = KnownBy.OBSERVED
             self._open.add_ended(
-                EndedRun(BACKUP, None, now, None, outcome, observed, now, plex_log=True)
+                EndedRun(
+                    task=BACKUP,
+                    since=now,
+                    ended=now,
+                    duration=None,
+                    outcome=outcome,
+                    known_by=KnownBy.OBSERVED,
+                    last_known=now,
+                    start_known=False,
+                    plex_log=True,
+                )
             )
