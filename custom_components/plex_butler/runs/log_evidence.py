@@ -88,7 +88,6 @@ class LogEvidence:
             run = self._open.runs[task] = TrackedRun(since=now, start_known=True, foreign=earlier)
         run.record_start_in_log(now, rules.GRACE)
         self._open.collect(task, run)
-        self._open.conclude(now)
 
     def _end(self, task: str, outcome: Outcome, now: datetime) -> bool:
         """End the run of a task by the word of the log; return whether there was one."""

@@ -194,6 +194,9 @@ class OpenRuns:
             if outcome := rules.outcome(task, run, row, now, meant=self._meant):
                 ended = run.last_seen
                 self.end(task, outcome, min(ended, turned) if ended and turned else ended)
+                if any(run.log_started for run in self.runs.values()):
+                    # The row is busy for another one that the log has named.
+                    self._record_row(evident, now, polled=polled)
 
     def _forget_unanswered(self, now: datetime) -> None:
         """Remove unanswered starts for which no evidence came in time."""
@@ -230,9 +233,9 @@ class OpenRuns:
         if shown.row_shows_work and observed and not shown.row_explained:
             shown.row_explained = True
             self._take_back_row(now)
-        if not shown.row_shows_work:
-            return
-        self._meant = task = rules.meant_by_row(self.runs, shown)
+        task = rules.meant_by_row(self.runs, shown)
+        if shown.row_shows_work:
+            self._meant = task if rules.is_meant_alone(task, self.runs) else None
         if task is None:
             return
         run = self.runs[task]

@@ -69,17 +69,31 @@ def is_kept(run: TrackedRun, row: Row) -> bool:
 def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | None:
     """Return the task for which the row must be busy, because no other one was started.
 
-    "Butler's row turns busy after you started a single task", "A line of Plex's log"; None for
-    "Butler's row is busy, and nothing shows why".
+    "Butler's row turns busy after you started a single task"; None for "Butler's row is busy, and
+    nothing shows why". "A line of Plex's log": of several that the log has named it is the last,
+    unless another one shows activities.
     """
-    if not shown.row_shows_work or shown.row_explained:
+    if not shown.row_shows_work:
         return None
-    waiting = [
-        task
+    waiting = _without_activity(runs)
+    if named := [(run.log_started, task) for task, run in waiting.items() if run.log_started]:
+        others = any(run.activity_seen for run in runs.values())
+        return None if shown.row_explained and others else max(named)[1]
+    return next(iter(waiting)) if len(waiting) == 1 and not shown.row_explained else None
+
+
+def is_meant_alone(task: str | None, runs: Mapping[str, TrackedRun]) -> bool:
+    """Return whether the row can be busy for this task only."""
+    return len(runs) == 1 or [*_without_activity(runs)] == [task]
+
+
+def _without_activity(runs: Mapping[str, TrackedRun]) -> dict[str, TrackedRun]:
+    """Return the runs that may be what the row is busy for, though no activity shows it."""
+    return {
+        task: run
         for task, run in runs.items()
         if (run.row_idle_at_command or run.log_started) and run.activity_seen is None
-    ]
-    return waiting[0] if len(waiting) == 1 else None
+    }
 
 
 def row_may_be_explained(shown: ActivityList, now: datetime) -> bool:
@@ -121,7 +135,7 @@ def outcome(
 ) -> Outcome | None:
     """Return how a run without evidence has ended, or None if it may still go on.
 
-    `meant` is the task that the row was last busy for, by `meant_by_row`. "Butler's row turns idle
+    `meant` is the task that the row was last busy for, and for no other. "Butler's row turns idle
     and stays so for 10 seconds, or no activity comes".
     """
     if row is Row.IDLE and run.row_seen_busy:

@@ -86,7 +86,9 @@ class TrackedRun:
     def record_start_in_log(self, now: datetime, grace: timedelta) -> None:
         """Record the line of the log that says that the task starts: its true start, if no other."""
         if self.log_started is None and self.activity_seen is None:
+            # What the row has shown before was not this task's.
             self.since, self.start_known = now, True
+            self.row_seen, self.row_seen_busy = None, False
             self.grace_until = max(self.grace_until or now, now + grace)
         self.log_started = self.log_started or now
         self.confirmed, self.known_by = True, KnownBy.OBSERVED
