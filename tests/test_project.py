@@ -141,7 +141,16 @@ ROOT_FLOORS: Final = (
     {"entity", "options_flow"},
     {"coordinator"},
     {"commands"},
-    {"device", "outages", "run_store", "history_store", "run_events", "operations", "origins"},
+    {
+        "device",
+        "outages",
+        "plex_log",
+        "run_store",
+        "history_store",
+        "run_events",
+        "operations",
+        "origins",
+    },
     {"repairs", "connection", "entry_file", "texts"},
     {"const", "stored_rows"},
 )

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from homeassistant.config_entries import ConfigEntry
@@ -45,15 +45,21 @@ class Commands:
         operations: Operations,
         origins: Origins,
         *,
+        before: Callable[[], Awaitable[None]],
         after: Callable[[Origin], None],
     ) -> None:
-        """Initialize; `after` is called after every command, successful or not."""
+        """Initialize.
+
+        `before` is called before what may start a task is sent; `after` is called after every
+        command, successful or not, with its origin.
+        """
         self._entry = entry
         self._session = session
         self._outages = outages
         self._run_events = run_events
         self._operations = operations
         self._origins = origins
+        self._before = before
         self._after = after
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -80,21 +86,8 @@ class Commands:
 
         Of two concurrent starts, the second waits for the answer to the first.
         """
-        sent, origin = False, self._origins.async_origin(context)
-
-        def before_sending() -> None:
-            nonlocal sent
-            self._outages.require_answering()
-            self.find(name)
-            sent = True
-
-        async with self._starting[name]:
-            self.find(name)
-            return await self._send(
-                partial(self._session.start, name, before_sending=before_sending, origin=origin),
-                origin,
-                sent=lambda: sent,
-            )
+        result, _ = await self._start(name, context)
+        return result
 
     async def run(self, name: str, at_most: timedelta, context: Context) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
@@ -103,9 +96,12 @@ class Commands:
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
-            await self.start(name, context)
+            _, sent = await self._start(name, context)
             while not ended_runs.empty():
-                ended_runs.get_nowait()  # An earlier run, which had ended before the answer.
+                ended = ended_runs.get_nowait()
+                # Plex's log may be faster than the answer; but an earlier run is not this one.
+                if ended.since >= sent:
+                    return ended
             try:
                 async with asyncio.timeout(at_most.total_seconds()):
                     return await self._next(ended_runs)
@@ -120,12 +116,39 @@ class Commands:
 
     async def start_all(self, context: Context) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
-        await self._send(self._session.start_all, self._origins.async_origin(context))
+        sent = False
+
+        async def start_all() -> None:
+            nonlocal sent
+            await self._before()
+            sent = True
+            await self._session.start_all()
+
+        await self._send(start_all, self._origins.async_origin(context), sent=lambda: sent)
 
     async def stop_all(self, context: Context) -> None:
         """Stop all tasks and empty the server's queue."""
         origin = self._origins.async_origin(context)
         await self._send(partial(self._session.stop_all, origin=origin), origin)
+
+    async def _start(self, name: str, context: Context) -> tuple[StartResult, datetime]:
+        """Start a task; return the server's answer, and when the start was sent, in UTC."""
+        sent: list[datetime] = []
+
+        def before_sending() -> None:
+            self._outages.require_answering()
+            self.find(name)
+            sent.append(self._session.utc(self._session.now()))
+
+        async def start() -> StartResult:
+            await self._before()
+            return await self._session.start(name, before_sending=before_sending, origin=origin)
+
+        origin = self._origins.async_origin(context)
+        async with self._starting[name]:
+            self.find(name)
+            result = await self._send(start, origin, sent=lambda: bool(sent))
+        return result, sent[0]
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""

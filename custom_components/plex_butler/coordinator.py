@@ -32,6 +32,7 @@ from .plex import (
     Server,
     UnauthorizedError,
 )
+from .plex_log import PlexLog
 from .run_events import RunEvents
 from .run_store import RUNS, StoredRuns
 from .runs.models import EndedRun, Origin, RunEvent
@@ -75,6 +76,16 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.run_events = RunEvents(hass, entry.entry_id)
         self.origins = Origins(hass)
         self._operations = Operations()
+        self._log = PlexLog(
+            hass,
+            entry,
+            client,
+            self.session,
+            self.statistics,
+            changed=self._async_show_log,
+            good_backup=lambda: None,
+            corrupted=lambda: None,
+        )
         self.commands = Commands(
             entry,
             self.session,
@@ -82,6 +93,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.run_events,
             self._operations,
             self.origins,
+            before=self._log.expect_command,
             after=self._async_show_command,
         )
         self._stream = StreamRunner(client.notifications, self)
@@ -92,7 +104,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._asked_by: Origin | None = None
         self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
-        self._following: asyncio.Task[None] | None = None
+        self._following: tuple[asyncio.Task[None], ...] = ()
         # Also if setting it up fails behind the first poll.
         entry.async_on_unload(self.async_close)
 
@@ -103,9 +115,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def async_start(self) -> None:
-        """Start to follow the notification stream, until `async_close`."""
-        self._following = self.config_entry.async_create_background_task(
-            self.hass, self._stream.run(), f"{self.name} notification stream"
+        """Start to follow the streams, until `async_close`."""
+        self._following = tuple(
+            self.config_entry.async_create_background_task(
+                self.hass, follow(), f"{self.name} {what}"
+            )
+            for follow, what in (
+                (self._stream.run, "notification stream"),
+                (self._log.run, "log stream"),
+            )
         )
 
     async def async_close(self) -> None:
@@ -118,9 +136,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._limit.async_remove()
         self.run_events.async_close()
         await self._operations.close()
+        for following in self._following:
+            following.cancel()
         if self._following:
-            self._following.cancel()
-            await asyncio.wait([self._following])
+            await asyncio.wait(self._following)
         if self.data:
             await self._run_file.close(self._to_store())
             await self._history_file.close(self.session.history)
@@ -173,6 +192,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             raise UpdateFailed from None
         self.outages.record_success(task_list_read=task_list_read)
         self._stream.resume()
+        self._log.async_resume()
         self.update_interval = self.session.pace
         return self._async_collect()
 
@@ -181,6 +201,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Return the snapshot of a busy server, or raise the exception for the failure."""
         self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
+        self._log.async_pause()
         busy = self.data and self.outages.may_be_busy(err) and self.session.record_server_busy()
         if busy and self.outages.record_busy(err, self.session.now()):
             return self._async_collect()
@@ -229,6 +250,14 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_refresh_soon()
         elif was_open:
             self._async_refresh_soon()
+
+    # --- the log
+
+    @callback
+    def _async_show_log(self) -> None:
+        """Show what lines of the log have changed, unless the last poll failed."""
+        if self.last_update_success:
+            self._async_show_soon()
 
     # --- showing
 
@@ -312,6 +341,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what differs from what is shown, then send the events that led to it."""
         if self._operations.closed:
             return
+        self._log.async_update()
         before, self._shown = self._shown, self.data if self.last_update_success else None
         asked_by, self._asked_by = self._asked_by, None
         if self._shown != before or self._shown is None:

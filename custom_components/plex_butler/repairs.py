@@ -17,6 +17,8 @@ REPAIRS: Final = (
 )
 """The keys of the errors for which there is an issue, as in the translations."""
 
+_LOG_REFUSED: Final = "log_refused"
+
 
 @callback
 def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
@@ -31,6 +33,27 @@ def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> No
         translation_placeholders={"server": entry.title},
         data={"entry_id": entry.entry_id},
     )
+
+
+@callback
+def async_create_log_repair(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Create the issue for a log that the server refuses to show; one that is ignored stays so."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{_LOG_REFUSED}_{entry.entry_id}",
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=_LOG_REFUSED,
+        translation_placeholders={"server": entry.title},
+        data={"entry_id": entry.entry_id},
+    )
+
+
+@callback
+def async_delete_log_repair(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete that issue."""
+    ir.async_delete_issue(hass, DOMAIN, f"{_LOG_REFUSED}_{entry.entry_id}")
 
 
 @callback

@@ -81,6 +81,15 @@ class ButlerSession:
         """Return the time for intervals, which is not what the system's clock shows."""
         return self._clock.now()
 
+    def utc(self, time: datetime) -> datetime:
+        """Return the UTC of a time of `now`."""
+        return self._clock.utc(time)
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether anything runs, or a command was sent a moment ago."""
+        return self.tracker.unsettled or self._schedule.is_recent(self._clock.now())
+
     @property
     def pace(self) -> timedelta:
         """Return how long to wait before the next poll."""

@@ -28,6 +28,7 @@ class Statistics:
     failures: Counter[str] = field(default_factory=Counter)
     stream: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
+    log: Counter[str] = field(default_factory=Counter)
     lists_activities: bool | None = None
     _uuids: set[str] = field(default_factory=set)
 
@@ -76,4 +77,5 @@ class Statistics:
             "failures": dict(self.failures),
             "stream": dict(self.stream),
             "frames": dict(self.frames),
+            "log": dict(self.log),
         }
