@@ -10,7 +10,7 @@ from homeassistant.const import (
     ATTR_SERVICE_DATA,
     EVENT_CALL_SERVICE,
 )
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from .butler.snapshot import Snapshot
@@ -21,6 +21,22 @@ KEPT_AT_MOST: Final = 100
 
 _AUTOMATION: Final = "automation"
 _SCRIPT: Final = "script"
+_BEGINNINGS: Final = ("automation_triggered", "script_started")
+
+
+@callback
+def async_follow_authors(hass: HomeAssistant) -> None:
+    """Let each context of an automation or a script keep the event that it begins with.
+
+    Home Assistant does not make an event to which nobody listens; most often the recorder does.
+    """
+
+    @callback
+    def ignore(_: Event[Any]) -> None:
+        pass
+
+    for event_type in _BEGINNINGS:
+        hass.bus.async_listen(event_type, ignore)
 
 
 class Origins:
