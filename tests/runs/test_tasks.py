@@ -178,6 +178,7 @@ def test_every_error_of_a_server_has_its_text() -> None:
         "command_server_error",
         "invalid_task_name",
         "other_server",
+        "schedule_refused",
         "task_not_found",
     }
     assert {error.key for error in errors} - not_on_the_form <= EN["config"]["error"].keys()

@@ -20,6 +20,7 @@ from .errors import (
     OtherServerError,
     PlexError,
     PlexTimeoutError,
+    PreferencesRefusedError,
     ProxyRefusesError,
     ServerError,
     StartingUpError,
@@ -43,11 +44,24 @@ from .models import (
     StopResult,
 )
 from .parse import MOST_ACTIVITIES
+from .preferences import (
+    BEHAVIOR_NEVER,
+    NO_PREFERENCES,
+    WINDOW_END,
+    WINDOW_START,
+    Preference,
+    Preferences,
+    PreferenceValue,
+)
 
 __all__ = [
+    "BEHAVIOR_NEVER",
     "BUTLER_ROW",
     "MOST_ACTIVITIES",
+    "NO_PREFERENCES",
     "REQUEST_TIMEOUT",
+    "WINDOW_END",
+    "WINDOW_START",
     "Activity",
     "ActivityChanged",
     "ButlerTask",
@@ -69,7 +83,11 @@ __all__ = [
     "PlexClient",
     "PlexError",
     "PlexTimeoutError",
+    "Preference",
+    "PreferenceValue",
+    "Preferences",
     "PreferencesChanged",
+    "PreferencesRefusedError",
     "ProxyRefusesError",
     "Server",
     "ServerError",

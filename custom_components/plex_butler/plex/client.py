@@ -1,15 +1,22 @@
 """The client of one Plex Media Server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 import logging
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import ClientSession
 from yarl import URL
 
-from .errors import InvalidTaskNameError, NoButlerError, OtherServerError, TaskNotFoundError
+from .errors import (
+    InvalidTaskNameError,
+    NoButlerError,
+    NotPlexError,
+    OtherServerError,
+    PreferencesRefusedError,
+    TaskNotFoundError,
+)
 from .http import Answer
 from .memo import ParseMemo
 from .models import (
@@ -22,12 +29,14 @@ from .models import (
     StopResult,
 )
 from .parse import MOST_TASKS, is_task_name, parse_activities, parse_server, parse_tasks
+from .preferences import Preferences, PreferenceValue, parse_preferences
 from .requests import ServerRequests
 
 REQUEST_TIMEOUT: Final = 10.0
 """How long one request may take as a whole, in seconds."""
 
 _LOGGER = logging.getLogger(__name__)
+_PREFERENCES: Final = "/:/prefs"
 
 
 class PlexClient:
@@ -68,6 +77,7 @@ class PlexClient:
         )
         self._parse_tasks = ParseMemo(parse_tasks)
         self._parse_activities = ParseMemo(parse_activities)
+        self._parse_preferences = ParseMemo(parse_preferences)
         self._told_of_rest = False
 
     async def identity(self) -> Identity:
@@ -107,6 +117,39 @@ class PlexClient:
             return None if answer.status == 404 else self._parse_activities(answer.body)
 
         return await self._requests.send("GET", "/activities", read, (200, 404))
+
+    async def preferences(self) -> Preferences | None:
+        """Return the preferences that Butler's schedule depends on; None if the server lists none.
+
+        Just after a change, a server may refuse to list them: 400, reported for a live server, is a
+        NotPlexError.
+        """
+
+        def read(answer: Answer) -> Preferences | None:
+            return None if answer.status == 404 else self._parse_preferences(answer.body)
+
+        return await self._requests.send("GET", _PREFERENCES, read, (200, 404))
+
+    async def set_preferences(self, values: Mapping[str, PreferenceValue]) -> None:
+        """Set preferences by the server's ids, all in one request.
+
+        A server accepts ids that it does not know (measured); only the list of preferences shows what
+        it has made of them. Raises PreferencesRefusedError.
+        """
+        query = urlencode(
+            {
+                key: int(value) if isinstance(value, bool) else value
+                for key, value in values.items()
+            },
+            quote_via=quote,
+        )
+        try:
+            await self._requests.send("PUT", f"{_PREFERENCES}?{query}", _status)
+        except NotPlexError as err:
+            if not err.doubtful or err.no_server:
+                raise
+            # The right server has identified itself since then.
+            raise PreferencesRefusedError("The server refuses to change its preferences") from None
 
     async def start_task(self, name: str) -> StartResult:
         """Start a task by the server's name for it.
