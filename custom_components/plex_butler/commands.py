@@ -45,7 +45,7 @@ class Commands:
         operations: Operations,
         origins: Origins,
         *,
-        after: Callable[[Origin], None],
+        after: Callable[[Origin | None], None],
     ) -> None:
         """Initialize; `after` is called after every command, successful or not."""
         self._entry = entry
@@ -141,7 +141,7 @@ class Commands:
     async def _send[R](
         self,
         command: Callable[[], Awaitable[R]],
-        origin: Origin,
+        origin: Origin | None = None,
         *,
         sent: Callable[[], bool] = lambda: True,
     ) -> R:
@@ -162,7 +162,7 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send_now[R](self, command: Callable[[], Awaitable[R]], origin: Origin) -> R:
+    async def _send_now[R](self, command: Callable[[], Awaitable[R]], origin: Origin | None) -> R:
         try:
             return await command()
         except PlexError as err:
