@@ -17,6 +17,7 @@ from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entry_file import async_remove_file
 from .history_store import HISTORY
+from .origins import async_follow_authors
 from .outages import async_forget_failures
 from .run_log import async_log_runs
 from .run_store import RUNS
@@ -34,6 +35,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
         if entry.domain == DOMAIN and entry.state is ConfigEntryState.NOT_LOADED:
             async_forget_failures(hass, entry)
 
+    async_follow_authors(hass)
     async_setup_services(hass)
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, handle_change)
     return True

@@ -68,7 +68,7 @@ class MaintenanceCalendar(PlexButlerServerEntity, CalendarEntity):
 
     @property
     def _hours(self) -> tuple[int, int] | None:
-        return None
+        return self.coordinator.data.preferences.window
 
     def _windows(self, begin: datetime, until: datetime) -> Iterator[_Window]:
         """Yield windows as the server's hours are set now, as if its clock were the system's."""

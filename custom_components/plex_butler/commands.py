@@ -46,7 +46,7 @@ class Commands:
         origins: Origins,
         *,
         before: Callable[[], Awaitable[None]],
-        after: Callable[[Origin], None],
+        after: Callable[[Origin | None], None],
     ) -> None:
         """Initialize.
 
@@ -164,7 +164,7 @@ class Commands:
     async def _send[R](
         self,
         command: Callable[[], Awaitable[R]],
-        origin: Origin,
+        origin: Origin | None = None,
         *,
         sent: Callable[[], bool] = lambda: True,
     ) -> R:
@@ -185,7 +185,7 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send_now[R](self, command: Callable[[], Awaitable[R]], origin: Origin) -> R:
+    async def _send_now[R](self, command: Callable[[], Awaitable[R]], origin: Origin | None) -> R:
         try:
             return await command()
         except PlexError as err:

@@ -314,7 +314,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_show(self._async_collect())
 
     @callback
-    def _async_show_command(self, origin: Origin) -> None:
+    def _async_show_command(self, origin: Origin | None) -> None:
         """Show what a command has changed, and poll soon for what follows from it."""
         if self._operations.closed:
             return

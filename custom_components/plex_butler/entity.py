@@ -45,8 +45,8 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         return self._context or Context()
 
     @property
-    def changed_in(self) -> Context:
-        """Return the context of the change that is being shown."""
+    def changed_in(self) -> Context | None:
+        """Return the context of the change that is being shown, None for Home Assistant's own guess."""
         return self.coordinator.origins.context_of_server()
 
     @property
@@ -72,7 +72,8 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         """Write the state if what the entity shows has changed."""
         if (state := self._state_depends_on) != self._written:
             self._written = state
-            self.async_set_context(self.changed_in)
+            if context := self.changed_in:
+                self.async_set_context(context)
             self.async_write_ha_state()
 
 
@@ -101,7 +102,7 @@ class PlexButlerTaskEntity(PlexButlerEntity):
 
     @property
     @override
-    def changed_in(self) -> Context:
+    def changed_in(self) -> Context | None:
         """Return the context of the change of the task that is being shown."""
         return self.coordinator.origins.context_of_task(self.task_name)
 

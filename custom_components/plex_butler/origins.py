@@ -10,7 +10,7 @@ from homeassistant.const import (
     ATTR_SERVICE_DATA,
     EVENT_CALL_SERVICE,
 )
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from .butler.snapshot import Snapshot
@@ -21,6 +21,22 @@ KEPT_AT_MOST: Final = 100
 
 _AUTOMATION: Final = "automation"
 _SCRIPT: Final = "script"
+_BEGINNINGS: Final = ("automation_triggered", "script_started")
+
+
+@callback
+def async_follow_authors(hass: HomeAssistant) -> None:
+    """Let each context of an automation or a script keep the event that it begins with.
+
+    Home Assistant does not make an event to which nobody listens; most often the recorder does.
+    """
+
+    @callback
+    def ignore(_: Event[Any]) -> None:
+        pass
+
+    for event_type in _BEGINNINGS:
+        hass.bus.async_listen(event_type, ignore)
 
 
 class Origins:
@@ -35,8 +51,9 @@ class Origins:
         self._hass = hass
         self._known: dict[str, Context] = {}
         self._of_tasks: Mapping[str, Origin | None] = {}
-        self._of_server: Origin | None = None
+        self._of_server: tuple[Origin | None, ...] = ()
         self._latest: Origin | None = None
+        self._asked_by: Origin | None = None
 
     @callback
     def async_origin(self, context: Context) -> Origin:
@@ -66,7 +83,7 @@ class Origins:
 
         `asked_by` sent the command whose effects are being shown.
         """
-        self._of_tasks, self._of_server = {}, None
+        self._asked_by, self._of_tasks, self._of_server = asked_by, {}, ()
         if shown is None or before is None:
             self._latest = None
             return
@@ -78,15 +95,22 @@ class Origins:
             self._latest = None
         if self._of_tasks or turned:
             # Maintenance is over some seconds after the run that was stopped.
-            self._of_server = self._latest
+            self._of_server = (self._latest,)
 
-    def context_of_task(self, task: str) -> Context:
-        """Return the context of what has just changed about a task."""
-        return self.context(self._of_tasks.get(task))
+    def context_of_task(self, task: str) -> Context | None:
+        """Return the context of what has just changed about a task, None for what is not known."""
+        if task in self._of_tasks:
+            return self.context(self._of_tasks[task])
+        return self._context_of_command()
 
-    def context_of_server(self) -> Context:
-        """Return the context of the latest of all that has just changed."""
-        return self.context(self._of_server)
+    def context_of_server(self) -> Context | None:
+        """Return the context of the latest of all that has just changed, None if it is not known."""
+        for origin in self._of_server:
+            return self.context(origin)
+        return self._context_of_command()
+
+    def _context_of_command(self) -> Context | None:
+        return self.context(self._asked_by) if self._asked_by else None
 
 
 @callback
