@@ -79,6 +79,8 @@ class Api:
             case "/:/eventsource/notifications":
                 return server.notifications.event_source(request, access)
             case stream if stream in _STREAMS and not server.faults.no_websocket:
+                if status := server.notifications.refuses(request, access):
+                    return _refused(status)
                 return server.notifications.websocket(request, access)
         return None
 
@@ -232,6 +234,10 @@ class Api:
         if request.transport:
             request.transport.close()
         return response
+
+
+async def _refused(status: int) -> web.Response:
+    return refusal({403: "403 Forbidden"}.get(status, _NOT_FOUND))
 
 
 def _path(request: web.Request) -> str:

@@ -14,6 +14,8 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     POST /profile          {"name": "BackupDatabase", "duration": 5}: fields of `Profile`
     POST /start            {"name": "BackupDatabase"}: begins as the schedule would, unasked
     POST /advance          {"seconds": 60}
+    POST /log              {"text": "Butler: …", "level": 3}: writes a line
+    POST /chatter          {"per_second": 5}: writes so many lines a second from now on
     POST /hang-up          closes every notification stream
     POST /claim, /revoke, /restart, /stop-listening, /listen
 """
@@ -26,6 +28,7 @@ from aiohttp import web
 
 from .activities import Frames
 from .faults import Faults
+from .log import Level
 from .server import SimulatedPlex
 from .tasks import Profile
 from .users import Users
@@ -54,6 +57,8 @@ class Control:
         app.router.add_post("/profile", self._profile)
         app.router.add_post("/start", self._start)
         app.router.add_post("/advance", self._advance)
+        app.router.add_post("/log", self._log)
+        app.router.add_post("/chatter", self._chatter)
         for path, act in (
             ("/hang-up", self._server.notifications.hang_up),
             ("/restart", self._server.restart),
@@ -156,6 +161,15 @@ class Control:
 
     async def _advance(self, request: web.Request) -> web.Response:
         await self._server.advance((await request.json())["seconds"])
+        return web.json_response({})
+
+    async def _log(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        self._server.log.write(wanted["text"], Level(wanted.get("level", Level.DEBUG)))
+        return web.json_response({})
+
+    async def _chatter(self, request: web.Request) -> web.Response:
+        self._server.log.chatter((await request.json())["per_second"])
         return web.json_response({})
 
     async def _claim(self, _: web.Request) -> web.Response:

@@ -20,6 +20,7 @@ from .butler import Butler
 from .clock import Clock
 from .faults import Faults
 from .front import Front
+from .log import Log
 from .notifications import Notifications
 from .prefs import Preferences
 from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
@@ -79,6 +80,7 @@ class SimulatedPlex:
             self.faults, tasks, allowed_networks, lambda: self.has_plex_pass
         )
         self._plex_pass = plex_pass
+        self.log = Log(self.clock, self.preferences, self.faults, self.notifications.publish)
         self.auth = Auth(
             self.faults, self.preferences, owner_token or secrets.token_urlsafe(15), claimed
         )
@@ -92,6 +94,7 @@ class SimulatedPlex:
             lingering=lingering,
             nightly=nightly,
             at_once=at_once,
+            log=self.log,
             on_stall=self._stall,
         )
         self.users = Users(self.clock, self.activities, self.notifications.publish)
@@ -185,6 +188,7 @@ class SimulatedPlex:
         self.butler.reset()
         self.activities.reset()
         await self.listen()
+        self.log.restarted()
 
     async def advance(self, seconds: float) -> None:
         """Let simulated time pass, and what it brings about reach those who listen."""

@@ -20,12 +20,15 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 type Check = Callable[[SimulatedPlex], Awaitable[bool]]
 
+BACKUP = "BackupDatabase"
 SILENT = "DeepMediaAnalysis"
 NEVER = "GenerateMediaIndexFiles"
 SOCKET = "/:/websockets/notifications"
 
 VALUES: Final[dict[str, Any]] = {
+    "backup_code": 11,
     "late_answers": "POST",
+    "log_refused": 403,
     "prefs_status": 403,
     "prefs_unreadable": 2,
     "proxy_status": 404,
@@ -503,6 +506,74 @@ async def never_is_ignored(server: SimulatedPlex) -> bool:
     runs = NEVER in server.butler.running
     server.butler.stop(NEVER)
     return runs
+
+
+# --- the log
+
+
+async def log_of_backup(server: SimulatedPlex, token: str | None = None) -> list[str] | int:
+    """Return what a backup writes into the log; or the status with which that is refused."""
+    written = []
+    tokens = (token,) if token else ()
+    async with session_of(server, *tokens) as session:
+        try:
+            async with session.ws_connect(f"{server.url}{SOCKET}?filters=log") as log:
+                server.butler.start(BACKUP)
+                await server.advance(1)
+                with suppress(TimeoutError):
+                    while True:
+                        frame = json.loads((await log.receive(timeout=0.05)).data)
+                        (row,) = frame["NotificationContainer"]["LogSentNotification"]
+                        written.append(row["message"])
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+    return written
+
+
+@shows
+async def log_refused(server: SimulatedPlex) -> bool:
+    async with session_of(server) as session, session.ws_connect(server.url + SOCKET):
+        return await log_of_backup(server) == 403
+
+
+@shows
+async def log_for_everybody(server: SimulatedPlex) -> bool:
+    refused = await log_of_backup(server, server.shared_token) == 403
+    assert await log_of_backup(server)
+    return not refused
+
+
+@shows
+async def no_log(server: SimulatedPlex) -> bool:
+    return await log_of_backup(server) == []
+
+
+@shows
+async def log_other_verbs(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return f"Butler: Considering '{BACKUP}'" in written
+
+
+@shows
+async def log_exceptions(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return "Uncaught exception running subtask" in written
+
+
+@shows
+async def backup_refused(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return written[-1] == "Plex Media Server wasn't able to back up your database"
+
+
+@shows
+async def backup_code(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return written[-1] == "Database backup completed: 11"
 
 
 # --- Butler's row
