@@ -291,6 +291,8 @@ async def test_lines_in_other_words_are_counted_and_kept_from_no_one(
     waiting = await begun(house, server, "deep_media_analysis")
     server.log.rotate()
     server.log.write("Butler: Considering the lilies", Level.DEBUG)
+    timeless = {"message": "Butler: Scheduling task 'CleanOldBundles'"}
+    server.notifications.publish("log", "LogSentNotification", [timeless])
     await house.passes(90)
     assert (await response(waiting))["result"] == "failed"
     counts = (await async_get_config_entry_diagnostics(hass, entry))["statistics"]["log"]
@@ -309,6 +311,7 @@ async def test_what_the_log_says_while_polls_fail_is_no_news(
     await house.settled()
     server.faults.own_error = True
     await house.passes(60)
+    assert log_is_open(server)
     calls.clear()
     server.butler.start("CleanOldBundles")
     await house.settled()

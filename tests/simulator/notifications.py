@@ -25,7 +25,7 @@ class Notifications:
         """Begin without listeners."""
         self._faults = faults
         self._listeners: dict[asyncio.Queue[dict[str, Any]], tuple[Access, frozenset[str]]] = {}
-        self._sockets: set[web.WebSocketResponse] = set()
+        self.sockets: set[web.WebSocketResponse] = set()
 
     @property
     def listeners(self) -> int:
@@ -34,7 +34,7 @@ class Notifications:
 
     async def hang_up(self) -> None:
         """Close every websocket, as a proxy does after a while; new ones are welcome."""
-        for socket in tuple(self._sockets):
+        for socket in tuple(self.sockets):
             await socket.close()
 
     def publish(self, type_: str, key: str, rows: list[dict[str, Any]]) -> None:
@@ -65,12 +65,12 @@ class Notifications:
         await socket.prepare(request)
         with self._listening(request, access) as queue:
             sender = asyncio.create_task(self._send(socket, queue))
-            self._sockets.add(socket)
+            self.sockets.add(socket)
             try:
                 async for _ in socket:
                     pass
             finally:
-                self._sockets.discard(socket)
+                self.sockets.discard(socket)
                 sender.cancel()
                 with suppress(asyncio.CancelledError):
                     await sender
