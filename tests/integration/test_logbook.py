@@ -1,6 +1,7 @@
 """The logbook: one line for each run that has ended, in words and with its author."""
 
 from datetime import datetime, timedelta
+import logging
 from typing import Any
 
 from homeassistant.components.automation import DOMAIN as AUTOMATION
@@ -25,8 +26,11 @@ from tests.task_names import BACKUP, INTROS, THUMBS
 
 
 @pytest.fixture
-async def logbook(recorder_mock: Recorder, hass: HomeAssistant) -> None:
+async def logbook(
+    recorder_mock: Recorder, hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
     """The logbook and its recorder, without the frontend that they are made for."""
+    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
     hass.config.components.add("frontend")
     assert await async_setup_component(hass, "logbook", {})
 
