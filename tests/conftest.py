@@ -63,6 +63,8 @@ def enable_event_loop_debug() -> None:
 @pytest.fixture(autouse=True)
 def _custom_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in every test that has a Home Assistant."""
+    if "recorder_mock" in request.fixturenames:
+        request.getfixturevalue("recorder_mock")  # which has to be there first
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
 

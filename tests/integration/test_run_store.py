@@ -406,14 +406,18 @@ REAL = {name: getattr(Store, name) for name in ("_async_load", "_async_write_dat
 """What the harness replaces by a store in memory."""
 
 
-@pytest.fixture
+@pytest.fixture(params=["", ".history"], ids=["runs", "history"])
 def file(
-    hass: HomeAssistant, hass_storage: dict[str, Any], tmp_path: Path, entry: MockConfigEntry
+    request: pytest.FixtureRequest,
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    tmp_path: Path,
+    entry: MockConfigEntry,
 ) -> Iterator[Path]:
-    """The entry's real file, in a folder of its own."""
+    """One of the entry's real files, in a folder of its own."""
     hass.config.config_dir = str(tmp_path)
     (tmp_path / ".storage").mkdir()
-    file = tmp_path / ".storage" / f"{DOMAIN}.{entry.entry_id}"
+    file = tmp_path / ".storage" / f"{DOMAIN}.{entry.entry_id}{request.param}"
     # It was not there when Home Assistant listed its files.
     get_internal_store_manager(hass).async_invalidate(file.name)
     with pytest.MonkeyPatch.context() as patches:
