@@ -25,29 +25,22 @@ class LogWindow:
     def __init__(self, zone: Callable[[], tzinfo]) -> None:
         """Initialize; `zone` returns the time zone of Home Assistant."""
         self._zone = zone
-        self._offset: timedelta | None = None
+        self._shown: tuple[tzinfo, ...] = ()
 
     def record_line(self, written: datetime, now: datetime) -> None:
         """Record the time in a line that arrives now, to the nearest quarter of an hour."""
         offset = written - now.astimezone(UTC).replace(tzinfo=None)
         offset = round(offset / _STEP) * _STEP
-        if abs(offset) <= _LARGEST_OFFSET:
-            self._offset = offset
+        if abs(offset) > _LARGEST_OFFSET:
+            return
+        # A zone is better than an offset: it knows when the clock changes.
+        same = (zone for zone in (self._zone(), UTC) if now.astimezone(zone).utcoffset() == offset)
+        self._shown = tuple(same) or (timezone(offset),)
 
     def is_open(self, hours: tuple[int, int] | None, now: datetime) -> bool:
         """Return whether the window is open, or is about to; always if its hours are not known."""
         if hours is None:
             return True
         begin, until = now - MARGIN, now + MARGIN
-        return any(
-            any(True for _ in windows(*hours, begin, until, zone)) for zone in self._zones(now)
-        )
-
-    def _zones(self, now: datetime) -> tuple[tzinfo, ...]:
-        """Return the zones that the server's clock may show."""
-        either = (self._zone(), UTC)
-        if self._offset is None:
-            return either
-        # A zone is better than an offset: it knows when the clock changes.
-        same = tuple(zone for zone in either if now.astimezone(zone).utcoffset() == self._offset)
-        return same or (timezone(self._offset),)
+        zones = self._shown or (self._zone(), UTC)
+        return any(any(True for _ in windows(*hours, begin, until, zone)) for zone in zones)
