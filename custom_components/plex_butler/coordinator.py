@@ -151,7 +151,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Restore the runs from before a restart, before the first poll."""
         stored = await self._run_file.load()
         self.session.version = stored.version
-        self.session.restore_history(await self._history_file.load(), stored.last_runs)
+        history = await self._history_file.load()
+        await self.hass.async_add_executor_job(
+            self.session.restore_history, history, stored.last_runs
+        )
         self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
 
     @callback

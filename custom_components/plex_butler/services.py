@@ -127,7 +127,13 @@ async def _get_runs(call: ServiceCall) -> ServiceResponse:
         if not any(is_among(name, (task,)) for name in known):
             coordinator.commands.find(task)
     runs = history.between(begin, until)
-    return {"runs": [run.as_dict() for run in runs if not wanted or is_among(run.task, wanted)]}
+
+    def describe() -> ServiceResponse:
+        chosen = (run for run in runs if not wanted or is_among(run.task, wanted))
+        return {"runs": [run.as_dict() for run in chosen]}
+
+    # There may be thousands of runs.
+    return await call.hass.async_add_executor_job(describe)
 
 
 async def _get_tasks(call: ServiceCall) -> ServiceResponse:

@@ -50,9 +50,9 @@ def test_runs_are_kept_in_the_order_of_their_ends() -> None:
 
 def test_runs_that_ended_in_one_moment_are_all_kept_and_each_of_them_once() -> None:
     one, other = run(10, 20), run(10, 20, "OptimizeDatabase")
-    history = history_of([one, other])
-    history.add([other, one], NOW)
-    history.add([one], NOW)
+    history = history_of([one])
+    history.add_missing([other, one], NOW)
+    history.add_missing([one, other], NOW)
     assert history.copy() == (one, other)
 
 

@@ -4,7 +4,7 @@ All that it learns about runs goes into a RunTracker.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -127,18 +127,19 @@ class ButlerSession:
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
             self.last_runs = {**self.last_runs, **ended}
-            self._keep(event for event in events if isinstance(event, EndedRun))
+            runs = (event for event in events if isinstance(event, EndedRun))
+            self.history.add(runs, self._clock.utc(self._clock.now()))
         return events
-
-    def _keep(self, ended: Iterable[EndedRun]) -> None:
-        self.history.add(ended, self._clock.utc(self._clock.now()))
 
     # --- restarts of Home Assistant
 
     def restore_history(self, history: RunHistory, last_runs: Mapping[str, EndedRun]) -> None:
-        """Continue the history from before a restart, which may lack the last runs of all."""
+        """Continue the history from before a restart, which may lack some of the last runs.
+
+        Must be called before the first poll, and may be in another thread.
+        """
         self.history, self.last_runs = history, last_runs
-        self._keep(last_runs.values())
+        history.add_missing(last_runs.values(), self._clock.utc(self._clock.now()))
 
     def restore_runs(
         self,

@@ -37,15 +37,17 @@ class RunHistory:
         return tuple(self._runs)
 
     def add(self, runs: Iterable[EndedRun], now: datetime) -> None:
-        """Add runs that are not there yet, and drop what is too old or too much."""
+        """Add runs, and drop what is too old or too much."""
         for run in runs:
-            at = bisect_left(self._runs, run.last_known, key=_ENDED)
-            until = bisect_right(self._runs, run.last_known, lo=at, key=_ENDED)
-            if run not in self._runs[at:until]:
-                insort(self._runs, run, lo=at, key=_ENDED)
-                self._longest = min(max(self._longest, run.last_known - run.since), KEPT_FOR)
+            insort(self._runs, run, key=_ENDED)
+            self._longest = min(max(self._longest, run.last_known - run.since), KEPT_FOR)
         too_old = bisect_left(self._runs, now - KEPT_FOR, key=_ENDED)
         del self._runs[: max(too_old, len(self._runs) - KEPT_AT_MOST)]
+
+    def add_missing(self, runs: Iterable[EndedRun], now: datetime) -> None:
+        """Add those of some runs that are not there yet."""
+        known = {(run.task, run.last_known) for run in self._runs}
+        self.add((run for run in runs if (run.task, run.last_known) not in known), now)
 
     def between(self, begin: datetime, until: datetime) -> tuple[EndedRun, ...]:
         """Return the runs that went on at some time of a period, newest first."""
