@@ -53,7 +53,7 @@ class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
             return
         kind = event.outcome if isinstance(event, EndedRun) else STARTED
         details = event.as_dict()
-        shown = ("task", "name", "duration", "known_by")
+        shown = ("task", "name", "duration", "known_by", "plex_log")
         origin = event.ended_by if isinstance(event, EndedRun) else event.started_by
         self.async_set_context(self.coordinator.origins.context(origin))
         self._trigger_event(kind, {key: details[key] for key in shown if key in details})

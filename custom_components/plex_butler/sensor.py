@@ -28,7 +28,7 @@ ANOTHER_TASK: Final = "another_task"
 NOT_TOLD: Final = "not_told"
 
 _KEYS: Final = sorted(task.key for task in KNOWN_TASKS)
-_HOW_IT_RAN: Final = ("outcome", "started", "ended", "duration", "known_by")
+_HOW_IT_RAN: Final = ("outcome", "started", "ended", "duration", "known_by", "plex_log")
 
 CURRENT_TASK = SensorEntityDescription(
     key="current_task",

@@ -264,6 +264,26 @@ async def test_server_that_writes_nothing_is_shown_as_without_its_log(
     assert (answer["result"], answer["plex_log"]) == ("finished", False)
 
 
+async def test_task_that_waits_for_its_time_is_shown_as_queued(
+    house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    def queued() -> bool:
+        state = house.state(server, "switch", "task_RefreshEpgGuides")
+        return bool(state.attributes["queued"])
+
+    await set_up_with_log(house, server, freezer)
+    await house.act(DOMAIN, "start_task", task="deep_media_analysis")
+    assert not queued()
+    server.log.scheduled("RefreshEpgGuides")
+    await house.settled()
+    assert queued()
+    server.butler.start("RefreshEpgGuides")
+    await house.passes(5)
+    assert not queued()
+    event = house.state(server, "sensor", "current_task")
+    assert event.state == "several"
+
+
 async def test_server_that_comes_back_is_read_again(
     house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -71,6 +71,7 @@ async def test_last_run_is_remembered(
         "known_by": "observed",
         "ours": True,
         "started_by": None,
+        "plex_log": False,
         "stopped_by": None,
     }
     assert 5 <= last_run["duration"] <= 15
@@ -355,7 +356,7 @@ async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
         {"duration": INFINITE},
         {"duration": True},
         {"duration": "20"},
-        {"outcome": "succeeded"},
+        {"outcome": "exploded"},
         {"last_known": None},
     ],
     ids=str,

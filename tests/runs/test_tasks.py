@@ -142,7 +142,7 @@ def test_every_outcome_has_its_text_and_icon() -> None:
     events = {STARTED, *Outcome}
     assert shown["event_type"]["state"].keys() == icons["event_type"]["state"].keys() == events
     assert shown["known_by"]["state"].keys() == {*KnownBy}
-    assert shown.keys() == {"event_type", "task", "name", "duration", "known_by"}
+    assert shown.keys() == {"event_type", "task", "name", "duration", "known_by", "plex_log"}
     for outcome, text in EN["selector"]["outcome"]["options"].items():
         assert shown["event_type"]["state"][outcome] == text
 

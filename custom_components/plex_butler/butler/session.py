@@ -119,6 +119,7 @@ class ButlerSession:
             self.tracker.maintenance,
             server_busy,
             self.preferences,
+            self.tracker.log.scheduled,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:

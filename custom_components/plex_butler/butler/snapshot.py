@@ -19,7 +19,8 @@ class Snapshot:
 
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
     server accepts connections but answers nothing, because of its maintenance. `preferences` are
-    those that decide when Butler runs the tasks; none if the server does not list them.
+    those that decide when Butler runs the tasks; none if the server does not list them. `queued`: the
+    tasks that wait for a time which the server does not tell, by the word of its log.
     """
 
     server: Server
@@ -29,16 +30,17 @@ class Snapshot:
     maintenance: bool
     server_busy: bool = False
     preferences: Preferences = NO_PREFERENCES
+    queued: frozenset[str] = frozenset()
 
     def differences(self, shown: Snapshot) -> set[str]:
-        """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""
+        """Return the names of tasks whose runs differ, and MAINTENANCE if that or the queue differs."""
         differing = set[str]()
         if self.running != shown.running:
             tasks = self.running.keys() | shown.running.keys()
             differing = {t for t in tasks if self.running.get(t) != shown.running.get(t)}
         if self.last_runs is not shown.last_runs:
             differing |= {t for t, run in self.last_runs.items() if run != shown.last_runs.get(t)}
-        if self.maintenance != shown.maintenance:
+        if self.maintenance != shown.maintenance or self.queued != shown.queued:
             differing.add(MAINTENANCE)
         return differing
 
