@@ -19,7 +19,6 @@ from tests.conftest import House
 from tests.integration.plex_log import set_up_with_log
 from tests.simulator import Profile, SimulatedPlex
 
-
 SEEN: Final = "Observed: Plex's log names the task. Started by Home Assistant."
 NOT_SEEN: Final = (
     "The start was not seen: what is shown is when the task was first seen. "
