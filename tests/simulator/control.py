@@ -14,7 +14,7 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     POST /profile          {"name": "BackupDatabase", "duration": 5}: fields of `Profile`
     POST /start            {"name": "BackupDatabase"}: begins as the schedule would, unasked
     POST /advance          {"seconds": 60}
-    POST /log              {"text": "Butler: …", "level": 3}: writes a line
+    POST /log              {"text": "Butler: …", "level": 3, "lines": 9}: writes lines
     POST /chatter          {"per_second": 5}: writes so many lines a second from now on
     POST /hang-up          closes every notification stream
     POST /claim, /revoke, /restart, /stop-listening, /listen
@@ -165,7 +165,9 @@ class Control:
 
     async def _log(self, request: web.Request) -> web.Response:
         wanted = await request.json()
-        self._server.log.write(wanted["text"], Level(wanted.get("level", Level.DEBUG)))
+        for _ in range(wanted.get("lines", 1)):
+            text = wanted["text"] * wanted.get("times", 1)
+            self._server.log.write(text, Level(wanted.get("level", Level.DEBUG)))
         return web.json_response({})
 
     async def _chatter(self, request: web.Request) -> web.Response:
