@@ -31,6 +31,7 @@ class Butler:
         nightly: bool,
         at_once: int,
         on_stall: Callable[[bool], None],
+        on_finish: Callable[[Run], None],
     ) -> None:
         """Rest.
 
@@ -48,6 +49,7 @@ class Butler:
         self._random = random.Random(seed)
         self._runs: dict[str, Run] = {}
         self._on_stall = on_stall
+        self._on_finish = on_finish
         self._at_once = at_once
         self._tonight: list[str] = []
         if nightly:
@@ -178,6 +180,7 @@ class Butler:
 
     def _finish(self, run: Run) -> None:
         self._leave(run, "finished")
+        self._on_finish(run)
 
     def _halt(self, run: Run) -> None:
         """Stop a run; an item that is being worked on ends a little later."""

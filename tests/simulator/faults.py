@@ -106,6 +106,18 @@ class Faults:
     refuse_unknown_preference: bool = False
     """PUT /:/prefs answers 400 for a name that it does not know (OpenAPI); measured is 200."""
 
+    # The webhooks
+    webhooks_off: bool = False
+    """They are switched off in the server's settings."""
+    no_plex_pass: bool = False
+    """The account of its owner has no Plex Pass."""
+    untyped_webhook: bool = False
+    """The part with the JSON has no content type of its own."""
+    backup_fails: bool = False
+    """A backup is refused, and nothing is sent."""
+    by_name_is_silent: bool = False
+    """Only a scheduled backup sends an event; not known of a real server."""
+
     # Butler's row among the activities
     no_row: bool = False
     """There is none."""
