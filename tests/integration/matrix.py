@@ -233,6 +233,14 @@ CASES: Final = (
     _case(NO_EFFECT, "no_context"),
     _case(NO_EFFECT, "html_after_command"),
     _case(NO_EFFECT, "refuse_unknown_preference"),
+    _case(
+        NO_EFFECT,
+        "webhooks_off",
+        "no_plex_pass",
+        "untyped_webhook",
+        "backup_fails",
+        "by_name_is_silent",
+    ),
     _case(NO_EFFECT, "no_row"),
     _case(NO_EFFECT, "row_always_100"),
     _case(NO_EFFECT, "row_indeterminate"),
@@ -250,6 +258,7 @@ PLEX_TV_CASES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("", {"slow": 0.002}),
     ("", {"strings": True}),
     ("not_plex_tv", {"always_xml": True}),
+    ("", {"only_at": "/webhooks", "no_plex_pass": True, "webhooks_lost": True}),
     ("", {"created": 200}),
 )
 """The menu with which a sign-in ends, empty if it goes on; and the faults of plex.tv."""
