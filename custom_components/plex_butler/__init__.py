@@ -6,7 +6,7 @@ from homeassistant.config_entries import (
     ConfigEntryChange,
     ConfigEntryState,
 )
-from homeassistant.const import CONF_VERIFY_SSL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import CONF_VERIFY_SSL, CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -16,8 +16,10 @@ from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .outages import async_forget_failures
+from .repairs import async_create_webhook_repair, async_delete_corruption_repair
 from .run_store import async_remove_store
 from .services import async_setup_services
+from .webhook import async_register_webhook
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -45,6 +47,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     coordinator.async_start()
+    async_register_webhook(hass, entry)
 
     @callback
     def store(_: Event) -> None:
@@ -63,5 +66,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
-    """Remove what is stored about a server."""
+    """Remove what is stored about a server, and say what may be left of it elsewhere."""
+    async_delete_corruption_repair(hass, entry)
+    if CONF_WEBHOOK_ID in entry.options:
+        async_create_webhook_repair(hass, entry)
     await async_remove_store(hass, entry.entry_id)

@@ -17,7 +17,7 @@ from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
-from .const import LOGGER
+from .const import CONF_LOG, CONF_WEBHOOK, LOGGER
 from .device import async_device_info, async_update_device
 from .operations import EntryUnloadedError, Operations
 from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
@@ -28,6 +28,7 @@ from .plex import (
     Server,
     UnauthorizedError,
 )
+from .reports import Reports
 from .run_events import RunEvents
 from .run_store import RunStore, StoredRuns
 
@@ -77,6 +78,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._operations,
             after=self._async_show_command,
         )
+        self.reports = Reports(
+            hass, entry, self.session, self.statistics, after=self._async_show_command
+        )
         self._stream = StreamRunner(client, self)
         self._store = RunStore(hass, entry.entry_id)
         self._stored: tuple[object, ...] = ()
@@ -124,6 +128,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.session.version = stored.version
         self.session.last_runs = stored.last_runs
         self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
+        if any(self.config_entry.options.get(option) for option in (CONF_LOG, CONF_WEBHOOK)):
+            self.session.listen_for_backups(stored.backups)
 
     @callback
     def async_store(self) -> None:
@@ -138,6 +144,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             session.runs_to_store(),
             session.last_runs,
             session.tracker.denied_to_store(),
+            session.backups.to_store() if session.backups else None,
         )
 
     # --- polling
@@ -228,7 +235,12 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.session.snapshot(server_busy=self.outages.server_busy),
             self.session.tracker,
         )
-        stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
+        stored = (
+            self.session.version,
+            tracker.row_proven,
+            snapshot.running.keys(),
+            snapshot.backups,
+        )
         if events or stored != self._stored:
             self._stored = stored
             self.async_store()
@@ -270,7 +282,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_show_command(self) -> None:
-        """Show what a command has changed, and poll soon for what follows from it."""
+        """Show what a command, or a report, has changed, and poll soon for what follows from it."""
         if self._operations.closed:
             return
         # After a failed poll the entities stay unavailable until the next good one.

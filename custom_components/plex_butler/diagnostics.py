@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 from yarl import URL
 
-from .const import CONF_CLIENT_IDENTIFIER
+from .const import CONF_CLIENT_IDENTIFIER, CONF_LOG, CONF_WEBHOOK
 from .coordinator import PlexButlerConfigEntry
 from .runs.tasks import BY_NAME
 
@@ -27,6 +27,9 @@ async def async_get_config_entry_diagnostics(
             **async_redact_data(entry.data, TO_REDACT),
             CONF_URL: f"{url.scheme}://{REDACTED}:{url.port}",
             "has_token": bool(entry.data[CONF_TOKEN]),
+        },
+        "options": {
+            option: entry.options.get(option, False) for option in (CONF_LOG, CONF_WEBHOOK)
         },
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
@@ -49,6 +52,7 @@ async def async_get_config_entry_diagnostics(
         "tasks": [asdict(task) for task in snapshot.tasks.values()],
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
         "running": [asdict(run) for run in snapshot.running.values()],
+        "backups": snapshot.backups and asdict(snapshot.backups),
         "last_runs": [asdict(ended) for ended in snapshot.last_runs.values()],
         "statistics": coordinator.statistics.as_dict(),
     }

@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError, UnsupportedStorageVersi
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
+from .butler.backups import BackupSource, StoredBackups
 from .const import DOMAIN, LOGGER
 from .runs.models import EndedRun, KnownBy, Outcome
 from .runs.tracked_run import TrackedRun
@@ -36,6 +37,7 @@ class StoredRuns:
     runs: Mapping[str, TrackedRun] = field(default_factory=dict)
     last_runs: Mapping[str, EndedRun] = field(default_factory=dict)
     denied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    backups: StoredBackups | None = None
 
 
 class RunStore:
@@ -106,6 +108,7 @@ def _write(runs: StoredRuns) -> dict[str, Any]:
         "runs": {task: _stored(run) for task, run in runs.runs.items()},
         "last_runs": [_stored(ended) for ended in runs.last_runs.values()],
         "denied": {type_: list(uuids) for type_, uuids in runs.denied.items()},
+        "backups": runs.backups and _stored(runs.backups),
     }
 
 
@@ -139,13 +142,19 @@ def _read(stored: object) -> tuple[StoredRuns, bool]:
         denied = {type_: tuple(_uuids(uuids)) for type_, uuids in stored.get("denied", {}).items()}
     except _UNREADABLE:
         denied, complete = {}, False
+    backups: StoredBackups | None = None
+    if row := stored.get("backups"):
+        try:
+            backups = _restored(StoredBackups, row)
+        except _UNREADABLE:
+            complete = False
     version = version if isinstance(version, str) else None
     proven = version is not None and row_proven is True
-    return StoredRuns(version, proven, tracked, ended, denied), complete
+    return StoredRuns(version, proven, tracked, ended, denied, backups), complete
 
 
-def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:
-    """Return a run in a form that JSON can hold."""
+def _stored(run: TrackedRun | EndedRun | StoredBackups) -> dict[str, Any]:
+    """Return a run, or the reports of backups, in a form that JSON can hold."""
     stored: dict[str, Any] = {}
     for each in fields(run):
         if each.name == _NOT_STORED:
@@ -163,8 +172,8 @@ def _stored(run: TrackedRun | EndedRun) -> dict[str, Any]:
     return stored
 
 
-def _restored[R: (TrackedRun, EndedRun)](kind: type[R], row: Any) -> R:
-    """Return a run as it was stored. Raises one of `_UNREADABLE`."""
+def _restored[R: (TrackedRun, EndedRun, StoredBackups)](kind: type[R], row: Any) -> R:
+    """Return what was stored. Raises one of `_UNREADABLE`."""
     values: dict[str, Any] = {
         each.name: _READERS[each.type](row[each.name])
         for each in fields(kind)
@@ -214,8 +223,10 @@ _READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     str: _exact(str),
     datetime: _time,
     datetime | None: _optional(_time),
+    timedelta: _duration,
     timedelta | None: _optional(_duration),
     frozenset[str]: _uuids,
+    BackupSource | None: _optional(BackupSource),
     KnownBy: KnownBy,
     Outcome: Outcome,
 }

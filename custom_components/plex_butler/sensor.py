@@ -1,4 +1,4 @@
-"""Sensors: how many tasks are known to run, and when each task last ran."""
+"""Sensors: how many tasks run, when each last ran, and when Plex last reported a good backup."""
 
 from datetime import datetime
 from typing import Any, override
@@ -13,8 +13,14 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .butler.backups import GoodBackup
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
+from .entity import (
+    PlexButlerServerEntity,
+    PlexButlerTaskEntity,
+    async_follow_tasks,
+    async_remove_entity,
+)
 from .plex import ButlerTask
 from .runs.models import EndedRun
 from .runs.tasks import task_key
@@ -22,6 +28,11 @@ from .runs.tasks import task_key
 PARALLEL_UPDATES = 0
 
 RUNNING_TASKS = SensorEntityDescription(key="running_tasks", translation_key="running_tasks")
+LAST_GOOD_BACKUP = SensorEntityDescription(
+    key="last_good_backup",
+    translation_key="last_good_backup",
+    device_class=SensorDeviceClass.TIMESTAMP,
+)
 
 
 async def async_setup_entry(
@@ -30,7 +41,12 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensor of the server and one for each task."""
-    async_add_entities((RunningTasksSensor(entry.runtime_data, RUNNING_TASKS),))
+    coordinator = entry.runtime_data
+    async_add_entities((RunningTasksSensor(coordinator, RUNNING_TASKS),))
+    if coordinator.data.backups:
+        async_add_entities((LastGoodBackupSensor(coordinator, LAST_GOOD_BACKUP),))
+    else:
+        async_remove_entity(entry, SENSOR_DOMAIN, LAST_GOOD_BACKUP.key)
     async_follow_tasks(entry, SENSOR_DOMAIN, async_add_entities, LastRunSensor)
 
 
@@ -54,6 +70,32 @@ class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return the keys of these tasks, or the name of a task that has none."""
         return {"tasks": [task_key(name) for name in self.coordinator.data.running]}
+
+
+class LastGoodBackupSensor(PlexButlerServerEntity, SensorEntity):
+    """When Plex last reported a good backup; unknown until it does."""
+
+    @property
+    @override
+    def shown(self) -> GoodBackup | None:
+        """Return what the state depends on."""
+        return self._last
+
+    @property
+    def _last(self) -> GoodBackup | None:
+        return backups.last if (backups := self.coordinator.data.backups) else None
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Return when the report arrived."""
+        return self._last.time if self._last else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return where Plex has reported it."""
+        return {"source": self._last.source.value if self._last else None}
 
 
 class LastRunSensor(PlexButlerTaskEntity, SensorEntity):

@@ -28,6 +28,7 @@ from ..runs.models import EndedRun, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
+from .backups import BACKUP_TASK, Backups, BackupSource, GoodBackup, StoredBackups
 from .clock import SteadyClock
 from .schedule import PollSchedule
 from .shared_reads import SharedReads
@@ -54,6 +55,7 @@ class ButlerSession:
         self.tasks: Mapping[str, ButlerTask] = {}
         self.last_runs: Mapping[str, EndedRun] = {}
         self.version: str | None = None
+        self.backups: Backups | None = None
         self.tracker = RunTracker()
         self._client = client
         self._statistics = statistics
@@ -85,6 +87,11 @@ class ButlerSession:
 
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what entities show. Must not be called before the first good poll."""
+        report = None
+        if self.backups:
+            report = self.backups.report(
+                self.tasks.get(BACKUP_TASK), self.last_runs.get(BACKUP_TASK)
+            )
         return Snapshot(
             self._server,
             self.tasks,
@@ -92,6 +99,7 @@ class ButlerSession:
             self.last_runs,
             self.tracker.maintenance,
             server_busy,
+            report,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -101,6 +109,24 @@ class ButlerSession:
         if ended:
             self.last_runs = {**self.last_runs, **ended}
         return events
+
+    # --- what Plex itself reports
+
+    def listen_for_backups(self, stored: StoredBackups | None) -> None:
+        """Begin to take reports of backups. Must be called before the first poll."""
+        self.backups = Backups(self._clock, stored)
+
+    def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
+        """Record a good backup that Plex reports now; None if that is no news.
+
+        It is kept with the run that it may be of: it is not known which runs Plex reports.
+        """
+        if self.backups is None or not (backup := self.backups.record_good_backup(source)):
+            return None
+        running = self.tracker.running.get(BACKUP_TASK)
+        run = running.moved(self._clock.utc) if running else self.last_runs.get(BACKUP_TASK)
+        self._statistics.record_backup(backup, run)
+        return backup
 
     # --- restarts of Home Assistant
 

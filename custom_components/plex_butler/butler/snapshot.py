@@ -6,6 +6,7 @@ from typing import Final
 
 from ..plex import ButlerTask, Server
 from ..runs.models import EndedRun, Run
+from .backups import BackupReport
 
 MAINTENANCE: Final = ""
 """Stands for Butler as a whole beside the names of tasks; no task has such a name."""
@@ -16,7 +17,8 @@ class Snapshot:
     """Everything that entities show, at one moment.
 
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
-    server accepts connections but answers nothing, because of its maintenance.
+    server accepts connections but answers nothing, because of its maintenance. `backups` is None if
+    neither Plex's log nor its webhook is used.
     """
 
     server: Server
@@ -25,6 +27,7 @@ class Snapshot:
     last_runs: Mapping[str, EndedRun]
     maintenance: bool
     server_busy: bool = False
+    backups: BackupReport | None = None
 
     def differences(self, shown: Snapshot) -> set[str]:
         """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""
