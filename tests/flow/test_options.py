@@ -130,6 +130,17 @@ async def test_address_is_shown_and_listens_at_once(
     assert loaded.runtime_data is before
 
 
+async def test_address_from_outside_may_be_that_of_the_cloud(
+    options: Options, loaded: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "homeassistant.helpers.network._get_cloud_url", lambda *_, **__: "https://a.ui.nabu.casa"
+    )
+    result = await options.turns(webhook=True)
+    path = path_of(loaded)
+    assert shown(result)["addresses"] == f"- `{LOCAL}{path}`\n- `https://a.ui.nabu.casa{path}`"
+
+
 async def test_home_assistant_that_knows_no_address_of_its_own(
     options: Options, hass: HomeAssistant
 ) -> None:
