@@ -9,6 +9,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.issue_registry import IssueRegistry
 import pytest
 
+from custom_components.plex_butler.config_flow import PlexButlerConfigFlow
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.options_flow import PlexButlerOptionsFlow
 from custom_components.plex_butler.plex import PlexError
@@ -105,7 +106,7 @@ def watch(patch: pytest.MonkeyPatch) -> None:
         self: Any, flow: FlowHandler[Any, Any, Any], *args: Any, **options: Any
     ) -> Any:
         result = await handle(self, flow, *args, **options)
-        if flow.handler == DOMAIN:
+        if isinstance(flow, PlexButlerConfigFlow):
             TEXTS.show_flow("config", result)
         elif isinstance(flow, PlexButlerOptionsFlow):
             TEXTS.show_flow("options", result)
@@ -119,7 +120,8 @@ def watch(patch: pytest.MonkeyPatch) -> None:
 
     def watched_create(self: Any, domain: str, issue_id: str, **options: Any) -> Any:
         if domain == DOMAIN:
-            for part in ("title", "description"):
+            fix = ("fix_flow.step.confirm.title", "fix_flow.step.confirm.description")
+            for part in ("title", *(fix if options["is_fixable"] else ("description",))):
                 path = f"issues.{options['translation_key']}.{part}"
                 TEXTS.show(path, options.get("translation_placeholders"))
         return create(self, domain, issue_id, **options)

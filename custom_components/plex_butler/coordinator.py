@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -12,13 +12,14 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .butler.backups import BackupSource
 from .butler.schedule import ACTIVE_INTERVAL, IDLE_INTERVAL
 from .butler.session import ButlerSession
 from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
-from .const import LOGGER
+from .const import CONF_LOG, CONF_WEBHOOK, LOGGER
 from .device import async_device_info, async_update_device
 from .entry_file import EntryFile
 from .history_store import HISTORY
@@ -33,6 +34,7 @@ from .plex import (
     UnauthorizedError,
 )
 from .plex_log import PlexLog
+from .reports import Reports
 from .run_events import RunEvents
 from .run_store import RUNS, StoredRuns
 from .runs.models import EndedRun, Origin, RunEvent
@@ -76,6 +78,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.run_events = RunEvents(hass, entry.entry_id)
         self.origins = Origins(hass)
         self._operations = Operations()
+        self.reports = Reports(
+            hass, entry, self.session, self.statistics, after=self._async_show_command
+        )
         self._log = PlexLog(
             hass,
             entry,
@@ -83,8 +88,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.session,
             self.statistics,
             changed=self._async_show_log,
-            good_backup=lambda: None,
-            corrupted=lambda: None,
+            good_backup=partial(self.reports.async_record_good_backup, BackupSource.LOG),
+            corrupted=self.reports.async_record_corruption,
         )
         self.commands = Commands(
             entry,
@@ -156,6 +161,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.session.restore_history, history, stored.last_runs
         )
         self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
+        if any(self.config_entry.options.get(option) for option in (CONF_LOG, CONF_WEBHOOK)):
+            self.session.listen_for_backups(stored.backups)
 
     @callback
     def async_store(self) -> None:
@@ -176,6 +183,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             session.runs_to_store(),
             session.last_runs,
             session.tracker.denied_to_store(),
+            session.backups.to_store() if session.backups else None,
         )
 
     # --- polling
@@ -276,7 +284,12 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.session.snapshot(server_busy=self.outages.server_busy),
             self.session.tracker,
         )
-        stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
+        stored = (
+            self.session.version,
+            tracker.row_proven,
+            snapshot.running.keys(),
+            snapshot.backups,
+        )
         if events or stored != self._stored:
             self._stored = stored
             self._async_store_events(events)
@@ -317,8 +330,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_show(self._async_collect())
 
     @callback
-    def _async_show_command(self, origin: Origin | None) -> None:
-        """Show what a command has changed, and poll soon for what follows from it."""
+    def _async_show_command(self, origin: Origin | None = None) -> None:
+        """Show what a command, or a report, has changed, and poll soon for what follows from it."""
         if self._operations.closed:
             return
         # After a failed poll the entities stay unavailable until the next good one.

@@ -9,6 +9,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .const import DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask
 from .runs.tasks import BY_NAME
@@ -111,6 +112,16 @@ class PlexButlerTaskEntity(PlexButlerEntity):
     def available(self) -> bool:
         """Return whether the server answers and lists the task."""
         return super().available and self.task_name in self.coordinator.data.tasks
+
+
+@callback
+def async_remove_entity(entry: PlexButlerConfigEntry, platform: str, key: str) -> None:
+    """Remove an entity of the server that the options no longer include."""
+    coordinator = entry.runtime_data
+    registry = er.async_get(coordinator.hass)
+    unique_id = f"{coordinator.data.server.machine_identifier}_{key}"
+    if entity_id := registry.async_get_entity_id(platform, DOMAIN, unique_id):
+        registry.async_remove(entity_id)
 
 
 @callback

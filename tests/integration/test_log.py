@@ -120,7 +120,7 @@ async def test_without_the_option_nobody_asks_for_it(
     [
         ({}, "succeeded"),
         ({"backup_code": 11}, "failed"),
-        ({"backup_refused": True}, "failed"),
+        ({"backup_fails": True}, "failed"),
     ],
     ids=["good", "code", "refused"],
 )
@@ -151,6 +151,10 @@ async def test_backup_that_we_start_says_how_it_ended(
     assert told(calls) == [("task_ended", "backup_database", result)]
     state = house.state(server, "sensor", "last_task")
     assert (state.state, state.attributes["outcome"]) == ("backup_database", result)
+    state = house.state(server, "sensor", "last_good_backup")
+    good = result == "succeeded"
+    assert (state.state != "unknown") is good
+    assert state.attributes["source"] == ("log" if good else None)
     await house.passes(200, step=10)
     assert not log_is_open(server)
     assert log_tries(server) == 1
@@ -282,6 +286,26 @@ async def test_task_that_waits_for_its_time_is_shown_as_queued(
     assert not queued()
     event = house.state(server, "sensor", "current_task")
     assert event.state == "several"
+
+
+async def test_damaged_database_is_reported_once(
+    house: House,
+    server: SimulatedPlex,
+    freezer: FrozenDateTimeFactory,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    entry = await set_up_with_log(house, server, freezer)
+    issue = (DOMAIN, f"database_corrupted_{entry.entry_id}")
+    await house.act(DOMAIN, "start_all")
+    for _ in range(2):
+        server.log.write("SQLITE3:0x1, 11, database corruption at line 1 of [x]", Level.ERROR)
+    await house.settled()
+    assert issue_registry.async_get_issue(*issue)
+    # Dismissed, it stays so until the log is opened anew.
+    issue_registry.async_delete(*issue)
+    server.log.write("database disk image is malformed", Level.ERROR)
+    await house.settled()
+    assert issue_registry.async_get_issue(*issue) is None
 
 
 async def test_server_that_comes_back_is_read_again(

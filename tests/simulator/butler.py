@@ -33,6 +33,7 @@ class Butler:
         at_once: int,
         log: Log,
         on_stall: Callable[[bool], None],
+        on_finish: Callable[[Run], None],
     ) -> None:
         """Rest.
 
@@ -51,6 +52,7 @@ class Butler:
         self._random = random.Random(seed)
         self._runs: dict[str, Run] = {}
         self._on_stall = on_stall
+        self._on_finish = on_finish
         self._at_once = at_once
         self._tonight: list[str] = []
         if nightly:
@@ -188,6 +190,7 @@ class Butler:
     def _finish(self, run: Run) -> None:
         self._log.finished(run.task)
         self._leave(run, "finished")
+        self._on_finish(run)
 
     def _halt(self, run: Run) -> None:
         """Stop a run; an item that is being worked on ends a little later."""

@@ -131,10 +131,20 @@ class Faults:
     """Butler says of each task more than is known of, and in other words."""
     log_exceptions: bool = False
     """Each task throws an exception, and goes on."""
-    backup_refused: bool = False
-    """The database fails its integrity check: there is no backup."""
     backup_code: int = 0
     """The code with which a backup ends; 0 is a good one."""
+
+    # The webhooks
+    webhooks_off: bool = False
+    """They are switched off in the server's settings."""
+    no_plex_pass: bool = False
+    """The account of its owner has no Plex Pass."""
+    untyped_webhook: bool = False
+    """The part with the JSON has no content type of its own."""
+    backup_fails: bool = False
+    """The database fails its integrity check: there is no backup, and nothing is sent."""
+    by_name_is_silent: bool = False
+    """Only a scheduled backup sends an event; not known of a real server."""
 
     # Butler's row among the activities
     no_row: bool = False

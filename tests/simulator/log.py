@@ -112,7 +112,7 @@ class Log:
 
     def finished(self, task: str) -> None:
         """Say how a task ended, which is done of two only."""
-        if task == BACKUP and self._faults.backup_refused:
+        if task == BACKUP and self._faults.backup_fails:
             self.write("Database failed its integrity check, not backing up", Level.ERROR)
             text = "Plex Media Server wasn't able to back up your database"
             self.write(text, Level.WARN)

@@ -23,8 +23,10 @@ from .front import Front
 from .log import Log
 from .notifications import Notifications
 from .prefs import Preferences
+from .run import Run
 from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
 from .users import Users
+from .webhooks import Webhooks
 
 EVENING: Final = datetime(2026, 11, 23, 20)
 """When a simulated server's clock begins, if nothing else is said: long before its window."""
@@ -96,7 +98,9 @@ class SimulatedPlex:
             at_once=at_once,
             log=self.log,
             on_stall=self._stall,
+            on_finish=self._finish,
         )
+        self.webhooks = Webhooks(self.faults, friendly_name, machine_identifier)
         self.users = Users(self.clock, self.activities, self.notifications.publish)
         self._stalled = False
         self._speed = speed
@@ -172,6 +176,7 @@ class SimulatedPlex:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticking
+        await self.webhooks.sent()
         await self.stop_listening()
 
     async def listen(self) -> None:
@@ -195,6 +200,10 @@ class SimulatedPlex:
         self.clock.advance(seconds)
         for _ in range(3):
             await asyncio.sleep(0)
+
+    def _finish(self, run: Run) -> None:
+        if run.task == "BackupDatabase":
+            self.webhooks.backed_up(scheduled=run.scheduled)
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from tests.bare_http import JSON, ask, request, send, session_of
+from tests.receiver import receiver
 from tests.simulator import Faults, SimulatedPlex
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -563,17 +564,51 @@ async def log_exceptions(server: SimulatedPlex) -> bool:
 
 
 @shows
-async def backup_refused(server: SimulatedPlex) -> bool:
-    written = await log_of_backup(server)
-    assert isinstance(written, list)
-    return written[-1] == "Plex Media Server wasn't able to back up your database"
-
-
-@shows
 async def backup_code(server: SimulatedPlex) -> bool:
     written = await log_of_backup(server)
     assert isinstance(written, list)
     return written[-1] == "Database backup completed: 11"
+
+
+# --- the webhooks
+
+
+async def after_backup(server: SimulatedPlex, *, scheduled: bool = False) -> list[Any]:
+    """Return what arrives after a backup, each part with its content type."""
+    async with receiver() as received:
+        server.webhooks.addresses = [received.url]
+        server.webhooks.backed_up(scheduled=scheduled)
+        await server.webhooks.sent()
+    return [parts["payload"] for parts in received.parts]
+
+
+@shows
+async def webhooks_off(server: SimulatedPlex) -> bool:
+    return not await after_backup(server)
+
+
+@shows
+async def no_plex_pass(server: SimulatedPlex) -> bool:
+    return not await after_backup(server)
+
+
+@shows
+async def untyped_webhook(server: SimulatedPlex) -> bool:
+    [(content_type, content)] = await after_backup(server)
+    assert json.loads(content)["event"] == "admin.database.backup"
+    assert content_type in (None, "application/json")
+    return content_type is None
+
+
+@shows
+async def backup_fails(server: SimulatedPlex) -> bool:
+    return not await after_backup(server, scheduled=True)
+
+
+@shows
+async def by_name_is_silent(server: SimulatedPlex) -> bool:
+    assert await after_backup(server, scheduled=True)
+    return not await after_backup(server)
 
 
 # --- Butler's row

@@ -77,7 +77,7 @@ async def test_lines_are_those_that_were_described(server: SimulatedPlex) -> Non
     async with log_of(server) as socket:
         server.butler.start(BACKUP)
         await server.advance(1)
-        server.faults.backup_refused = True
+        server.faults.backup_fails = True
         server.butler.start(BACKUP)
         await server.advance(1)
         server.butler.start(CREDITS)

@@ -31,6 +31,7 @@ from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
+from .backups import BACKUP_TASK, Backups, BackupSource, GoodBackup, StoredBackups
 from .changes_during_poll import ChangesDuringPoll
 from .clock import SteadyClock
 from .preferences import ServerPreferences
@@ -65,6 +66,7 @@ class ButlerSession:
         self.last_runs: Mapping[str, EndedRun] = {}
         self.history = RunHistory()
         self.version: str | None = None
+        self.backups: Backups | None = None
         self.tracker = RunTracker()
         self._client = client
         self._preferences = ServerPreferences(client, pause)
@@ -111,6 +113,11 @@ class ButlerSession:
 
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what entities show. Must not be called before the first good poll."""
+        report = None
+        if self.backups:
+            report = self.backups.report(
+                self.tasks.get(BACKUP_TASK), self.last_runs.get(BACKUP_TASK)
+            )
         return Snapshot(
             self._server,
             self.tasks,
@@ -120,6 +127,7 @@ class ButlerSession:
             server_busy,
             self.preferences,
             self.tracker.log.scheduled,
+            report,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -131,6 +139,24 @@ class ButlerSession:
             runs = (event for event in events if isinstance(event, EndedRun))
             self.history.add(runs, self._clock.utc(self._clock.now()))
         return events
+
+    # --- what Plex itself reports
+
+    def listen_for_backups(self, stored: StoredBackups | None) -> None:
+        """Begin to take reports of backups. Must be called before the first poll."""
+        self.backups = Backups(self._clock, stored)
+
+    def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
+        """Record a good backup that Plex reports now; None if that is no news.
+
+        It is kept with the run that it may be of: it is not known which runs Plex reports.
+        """
+        if self.backups is None or not (backup := self.backups.record_good_backup(source)):
+            return None
+        running = self.tracker.running.get(BACKUP_TASK)
+        run = running.moved(self._clock.utc) if running else self.last_runs.get(BACKUP_TASK)
+        self._statistics.record_backup(backup, run)
+        return backup
 
     # --- restarts of Home Assistant
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..plex import NO_PREFERENCES, ButlerTask, Preferences, Server
 from ..runs.models import EndedRun, Origin, Run
+from .backups import BackupReport
 
 MAINTENANCE: Final = ""
 """Stands for Butler as a whole beside the names of tasks; no task has such a name."""
@@ -20,7 +21,8 @@ class Snapshot:
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
     server accepts connections but answers nothing, because of its maintenance. `preferences` are
     those that decide when Butler runs the tasks; none if the server does not list them. `queued`: the
-    tasks that wait for a time which the server does not tell, by the word of its log.
+    tasks that wait for a time which the server does not tell, by the word of its log. `backups` is None if
+    neither Plex's log nor its webhook is used.
     """
 
     server: Server
@@ -31,6 +33,7 @@ class Snapshot:
     server_busy: bool = False
     preferences: Preferences = NO_PREFERENCES
     queued: frozenset[str] = frozenset()
+    backups: BackupReport | None = None
 
     def differences(self, shown: Snapshot) -> set[str]:
         """Return the names of tasks whose runs differ, and MAINTENANCE if that or the queue differs."""

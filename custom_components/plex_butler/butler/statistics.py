@@ -3,15 +3,19 @@
 They hold types, answers and counts, and nothing private.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification, PreferencesChanged
+from ..runs.models import RunEvent
+from .backups import GoodBackup
 
 MOST_KINDS: Final = 200
 """How many types, and how many uuids of Butler's row, are counted separately; real servers have fewer."""
+MOST_BACKUPS: Final = 20
+"""How many reports of good backups are kept; there are one or two a week."""
 
 _OTHER: Final = "other"
 
@@ -29,6 +33,8 @@ class Statistics:
     stream: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
     log: Counter[str] = field(default_factory=Counter)
+    webhook: Counter[str] = field(default_factory=Counter)
+    backups: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MOST_BACKUPS))
     lists_activities: bool | None = None
     _uuids: set[str] = field(default_factory=set)
 
@@ -62,6 +68,10 @@ class Statistics:
         """Count the answer to a command. `enabled`: whether the schedule includes its task."""
         self.answers[f"{command}: {answer}{' (disabled task)' if enabled is False else ''}"] += 1
 
+    def record_backup(self, backup: GoodBackup, run: RunEvent | None) -> None:
+        """Record a report of a good backup, with the run of that task which goes on, or the last one."""
+        self.backups.append({**backup.as_dict(), "run": run and run.as_dict()})
+
     def as_dict(self) -> dict[str, Any]:
         """Return the counts for the diagnostics download."""
         return {
@@ -78,4 +88,6 @@ class Statistics:
             "stream": dict(self.stream),
             "frames": dict(self.frames),
             "log": dict(self.log),
+            "webhook": dict(self.webhook),
+            "backups": list(self.backups),
         }
