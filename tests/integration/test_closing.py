@@ -13,7 +13,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.const import DOMAIN, PLATFORMS
 from custom_components.plex_butler.operations import Operations
 from tests.conftest import House
 from tests.integration.shown import polls
@@ -185,6 +185,8 @@ async def test_unloading_that_fails_leaves_the_entry_as_it_is(
     assert (
         await loaded.runtime_data.commands.stop("BackupDatabase", Context())
     ).value == "was_not_running"
+    monkeypatch.undo()
+    assert await hass.config_entries.async_unload_platforms(loaded, PLATFORMS)
     await loaded.runtime_data.async_close()
 
 

@@ -1,7 +1,7 @@
 """The logbook: one line for each run that has ended, in words and with its author."""
 
 from datetime import datetime, timedelta
-import logging
+from types import SimpleNamespace
 from typing import Any
 
 from homeassistant.components.automation import DOMAIN as AUTOMATION
@@ -19,18 +19,18 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.plex_butler.const import DOMAIN
-from custom_components.plex_butler.texts import duration_text, text
+from custom_components.plex_butler.logbook import async_describe_events
+from custom_components.plex_butler.run_log import EVENT_RUN_ENDED
+from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome
+from custom_components.plex_butler.texts import duration_text, run_text, text
 from tests.conftest import House
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS, THUMBS
 
 
 @pytest.fixture
-async def logbook(
-    recorder_mock: Recorder, hass: HomeAssistant, caplog: pytest.LogCaptureFixture
-) -> None:
+async def logbook(recorder_mock: Recorder, hass: HomeAssistant) -> None:
     """The logbook and its recorder, without the frontend that they are made for."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
     hass.config.components.add("frontend")
     assert await async_setup_component(hass, "logbook", {})
 
@@ -214,6 +214,37 @@ async def test_language_is_the_systems(
     assert await told(hass, hass_ws_client, began) == [
         ("Generate intro markers", "was stopped after 20 s")
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "duration", "in_log", "in_calendar"),
+    [
+        (Outcome.FINISHED, 5, "finished after 5 s", "Finished after 5 s."),
+        (Outcome.FINISHED, None, "finished", "Finished."),
+        (Outcome.STOPPED, 5, "was stopped after 5 s", "Stopped after 5 s."),
+        (Outcome.STOPPED, None, "was stopped", "Stopped."),
+    ],
+)
+async def test_each_outcome_in_words(
+    hass: HomeAssistant,
+    outcome: Outcome,
+    duration: float | None,
+    in_log: str,
+    in_calendar: str,
+) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    now = dt_util.utcnow()
+    lasted = None if duration is None else timedelta(seconds=duration)
+    run = EndedRun(BACKUP, now, now, lasted, outcome, KnownBy.OBSERVED, now)
+    assert run_text(hass, run) == f"{in_calendar} Observed. Not started by Home Assistant."
+    describe: dict[str, Any] = {}
+    async_describe_events(hass, lambda _, name, describes: describe.update({name: describes}))
+    event = SimpleNamespace(data=run.as_dict() | {"entity_id": None})
+    assert describe[EVENT_RUN_ENDED](event) == {
+        "name": "Backup database",
+        "message": in_log,
+        "entity_id": None,
+    }
 
 
 @pytest.mark.parametrize(
