@@ -58,7 +58,7 @@ def test_key_of_a_known_task_is_its_own_and_of_another_its_name() -> None:
     [
         ("switch", {"task"}),
         ("button", {"task", "start_all", "stop_all"}),
-        ("sensor", {"task", "running_tasks"}),
+        ("sensor", {"task", "running_tasks", "last_good_backup"}),
     ],
 )
 def test_every_task_has_a_name_and_an_icon(platform: str, others: set[str]) -> None:
