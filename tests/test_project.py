@@ -154,7 +154,7 @@ ROOT_FLOORS: Final = (
         "origins",
     },
     {"repairs", "connection", "entry_file", "texts"},
-    {"const", "stored_rows"},
+    {"const", "names", "stored_rows"},
 )
 """The files beside the packages, from the top to the bottom."""
 BASE_CLASSES: Final = {
@@ -207,7 +207,7 @@ def test_files_beside_the_packages_import_downwards_only() -> None:
 
 def test_flow_is_seen_by_the_two_flows_only_and_sees_what_it_needs() -> None:
     """The parts of the dialogues know how a server is asked, and nothing of the coordinator."""
-    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const"))
+    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const", "names"))
     assert modules("flow")
     for path in modules():
         names = [name for name in imported(path) if name.startswith(OURS)]

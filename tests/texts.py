@@ -98,6 +98,13 @@ TEXTS: Final = Texts()
 """What the tests of this process have shown."""
 
 
+FLOWS: Final[dict[type, str]] = {
+    PlexButlerConfigFlow: "config",
+    PlexButlerOptionsFlow: "options",
+}
+"""The parts of the translations from which each of our flows takes its texts."""
+
+
 def watch(patch: pytest.MonkeyPatch) -> None:
     """Look at every flow result, exception and repair issue from now on."""
     handle: Callable[..., Any] = FlowManager._async_handle_step
@@ -109,10 +116,8 @@ def watch(patch: pytest.MonkeyPatch) -> None:
         self: Any, flow: FlowHandler[Any, Any, Any], *args: Any, **options: Any
     ) -> Any:
         result = await handle(self, flow, *args, **options)
-        if isinstance(flow, PlexButlerConfigFlow):
-            TEXTS.show_flow("config", result)
-        elif isinstance(flow, PlexButlerOptionsFlow):
-            TEXTS.show_flow("options", result)
+        if part := FLOWS.get(type(flow)):
+            TEXTS.show_flow(part, result)
         return result
 
     def watched_initialize(self: Any, *args: Any, **options: Any) -> None:

@@ -53,7 +53,7 @@ class EntryFile[D]:
         except (*UNREADABLE, NotImplementedError):
             # The file holds JSON that Home Assistant has not written.
             return self._forgotten(self._content.empty())
-        if not stored:
+        if stored is None:
             return self._content.empty()
         # There may be thousands of rows.
         data, complete = await self._hass.async_add_executor_job(self._content.read, stored)

@@ -51,7 +51,7 @@ _LASTING: Final[HassKey[dict[str, tuple[str, float]]]] = HassKey(f"{DOMAIN}_last
 _MAY_PASS: Final = (OtherServerError, UnauthorizedError)
 _OUTAGES: Final = (CannotConnectError, PlexTimeoutError, ProxyRefusesError, StartingUpError)
 # The texts for polls: an error's key with "_poll" behind it. Polls go on, and commands do not: the
-# text for a command, under the key alone, says that nothing was sent or carried out.
+# text for a command, under the key alone, says that nothing was sent.
 _POLL_TEXTS: Final = frozenset(
     {
         "cannot_connect_poll",
@@ -69,6 +69,19 @@ _POLL_TEXTS: Final = frozenset(
         "tls_poll",
         "too_many_requests_poll",
         "unauthorized_poll",
+    }
+)
+# The texts for commands that were sent, and refused: an error's key with "_refused" behind it.
+_REFUSED_TEXTS: Final = frozenset(
+    {
+        "https_required_refused",
+        "no_butler_refused",
+        "not_owner_refused",
+        "not_plex_refused",
+        "proxy_refuses_refused",
+        "starting_up_refused",
+        "too_many_requests_refused",
+        "unauthorized_refused",
     }
 )
 
@@ -164,7 +177,10 @@ class Outages:
 
         Unlike a poll, a command is not sent again.
         """
-        return self._exception(HomeAssistantError, err.key)
+        key = f"{err.key}_refused"
+        return self._exception(
+            HomeAssistantError, key if err.sent and key in _REFUSED_TEXTS else err.key
+        )
 
     def _exception[E: HomeAssistantError](self, kind: type[E], key: str) -> E:
         return kind(

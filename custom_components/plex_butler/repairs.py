@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+from .names import as_text
 from .plex import CertificateExpiredError, HostnameMismatchError, NotOwnerError, OtherServerError
 
 REPAIRS: Final = (
@@ -32,7 +33,8 @@ def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> No
         is_fixable=False,
         severity=ir.IssueSeverity.ERROR,
         translation_key=key,
-        translation_placeholders={"server": entry.title},
+        # The title is shown as text, the description as markdown.
+        translation_placeholders={"server": entry.title, "name": as_text(entry.title)},
         data={"entry_id": entry.entry_id},
     )
 
@@ -47,7 +49,7 @@ def async_create_log_repair(hass: HomeAssistant, entry: ConfigEntry) -> None:
         is_fixable=False,
         severity=ir.IssueSeverity.WARNING,
         translation_key=_LOG_REFUSED,
-        translation_placeholders={"server": entry.title},
+        translation_placeholders={"server": entry.title, "name": as_text(entry.title)},
         data={"entry_id": entry.entry_id},
     )
 
@@ -102,6 +104,6 @@ def _create_lasting_repair(
         is_persistent=True,
         severity=severity,
         translation_key=key,
-        translation_placeholders={"server": entry.title},
+        translation_placeholders={"name": as_text(entry.title)},
         data={"entry_id": entry.entry_id},
     )

@@ -60,7 +60,7 @@ def test_key_of_a_known_task_is_its_own_and_of_another_its_name() -> None:
     [
         ("switch", {"task"}),
         ("button", {"task", "start_all", "stop_all"}),
-        ("sensor", {"task", "running_tasks", "current_task", "last_task"}),
+        ("sensor", {"task", "running_tasks", "current_task", "last_task", "last_good_backup"}),
     ],
 )
 def test_every_task_has_a_name_and_an_icon(platform: str, others: set[str]) -> None:

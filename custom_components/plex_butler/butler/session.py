@@ -3,7 +3,6 @@
 All that it learns about runs goes into a RunTracker.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -225,7 +224,8 @@ class ButlerSession:
             self.tracker.record_server_update()
             server_updated()
         tasks = {task.name: task for task in await self._client.tasks()}
-        if tasks != self.tasks:
+        # An empty list says nothing about the tasks that were listed before.
+        if tasks and tasks != self.tasks:
             self.tasks = tasks
         self.tracker.record_task_list(tasks)
 
@@ -243,6 +243,10 @@ class ButlerSession:
         self._schedule.read_task_list_next()
         self._stream.record_poll_failure()
         self.tracker.record_poll_failure()
+
+    def wait(self, seconds: float) -> None:
+        """Let no poll be due for so long, because the server wants fewer requests."""
+        self._schedule.wait(self._clock.now() + timedelta(seconds=seconds))
 
     def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
@@ -309,14 +313,13 @@ class ButlerSession:
 
     # --- commands
 
+    # Activities that are listed just before a start were not caused by it. `before_sending` is called
+    # just before a command is sent, and may raise to prevent that. `origin` has asked for it.
+
     async def start(
         self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
     ) -> StartResult:
-        """Start a task, because `origin` asked for it; return the server's answer.
-
-        `before_sending` is called just before the start is sent, and may raise to prevent that.
-        """
-        # Activities that are listed just before the start were not caused by it.
+        """Start a task; return the server's answer."""
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
@@ -335,8 +338,11 @@ class ButlerSession:
         self._count_answer("start_task", name, result)
         return result
 
-    async def stop(self, name: str, *, origin: Origin | None = None) -> StopResult:
-        """Stop a task, because `origin` asked for it."""
+    async def stop(
+        self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> StopResult:
+        """Stop a task; return the server's answer."""
+        before_sending()
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
@@ -346,14 +352,19 @@ class ButlerSession:
         self._count_answer("stop_task", name, result)
         return result
 
-    async def start_all(self) -> None:
+    async def start_all(self, *, before_sending: Callable[[], None]) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
+        await self._read_activities()
+        before_sending()
         with self._sending_command():
             await self._client.start_all()
         self._statistics.count_answer("start_all", "accepted")
 
-    async def stop_all(self, *, origin: Origin | None = None) -> None:
-        """Stop all tasks and empty the server's queue, because `origin` asked for it."""
+    async def stop_all(
+        self, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> None:
+        """Stop all tasks and empty the server's queue."""
+        before_sending()
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
             self.tracker.record_stop_all(self._clock.now(), origin)
@@ -377,7 +388,12 @@ class ButlerSession:
         """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield
-        except CommandNotConfirmedError, asyncio.CancelledError:
+        except CommandNotConfirmedError:
+            self._schedule.record_command(self._clock.now())
+            raise
+        except PlexError:
+            raise
+        except BaseException:
             self._schedule.record_command(self._clock.now())
             raise
         self._schedule.record_command(self._clock.now())

@@ -33,7 +33,7 @@ class StreamListener[T](Protocol):
         """Handle that the stream is open: every later change arrives."""
 
     def stream_changed(self, changes: T) -> None:
-        """Handle the changes of one frame."""
+        """Handle the changes of one frame, which may be none."""
 
     def stream_closed(self, err: PlexError | None) -> None:
         """Handle that the stream is closed; `err` is why it could not be opened or was cut off.

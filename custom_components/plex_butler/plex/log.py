@@ -172,26 +172,29 @@ class LogReader:
         self._frames = self._signs = 0
         self._since = monotonic()
 
-    def read(self, frame: bytes) -> tuple[LogLine, ...]:
-        """Return the lines of one frame that are signs, in order. Raises FloodError."""
+    def read(self, frame: bytes) -> tuple[LogLine, ...] | None:
+        """Return the lines of one frame that are signs, in order; None if there are none.
+
+        Raises FloodError.
+        """
         self._frames += 1
         self._counts["frames"] += 1
         if self._frames >= MOST_FRAMES:
             self._end_span()
         if len(frame) > LONGEST_FRAME:
             self._counts["frames too long"] += 1
-            return ()
+            return None
         # One after the other is ten times faster than a regular expression.
         for phrase in _PHRASES:
             if phrase in frame:
                 break
         else:
-            return ()
+            return None
         lines = tuple(self._lines(frame))
         self._signs += sum(not isinstance(line.sign, _REPEATED) for line in lines)
         if self._signs >= MOST_SIGNS:
             self._end_span()
-        return lines
+        return lines or None
 
     def _end_span(self) -> None:
         """Begin to count anew. Raises FloodError if too much has come too fast."""

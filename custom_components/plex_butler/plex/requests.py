@@ -167,6 +167,7 @@ class ServerRequests:
         except PlexError as err:
             _LOGGER.debug("%s %s: %s", method, path, err)
             self.forget_identity()
+            err.sent = command
             raise
 
     def notifications(
@@ -183,7 +184,7 @@ class ServerRequests:
 
     @asynccontextmanager
     async def _open[T](
-        self, path: str, parse: Callable[[Any], T], **options: Any
+        self, path: str, parse: Callable[[Any], T | None], **options: Any
     ) -> AsyncGenerator[AsyncIterator[T]]:
         """Open a stream with the token, once the server is verified."""
         await self.verify()
@@ -250,10 +251,12 @@ class ServerRequests:
         try:
             await self.verify()
         except PlexError as err:
-            if isinstance(failure, UnauthorizedError | NotOwnerError):
-                if isinstance(err, NotPlexError):
-                    raise ProxyRefusesError("Something in front of the server refuses") from None
-            elif command:
+            refused = isinstance(failure, UnauthorizedError | NotOwnerError)
+            if refused and isinstance(err, NotPlexError | ProxyRefusesError):
+                refusal = ProxyRefusesError("Something in front of the server refuses")
+                refusal.sent = command
+                raise refusal from None
+            if command:
                 text = "Something in front of the server has answered: the command may have arrived"
                 raise CommandNotConfirmedError(text) from None
             raise err from None

@@ -34,7 +34,7 @@ async def open_stream[T](
     session: ClientSession,
     url: URL,
     headers: Mapping[str, str],
-    parse: Callable[[Any], T],
+    parse: Callable[[Any], T | None],
     *,
     time_limit: float,
     raw: bool = False,
@@ -42,8 +42,8 @@ async def open_stream[T](
 ) -> AsyncGenerator[AsyncIterator[T]]:
     """Open a stream within `time_limit` seconds, and iterate over what its frames mean.
 
-    `parse` is called with each text frame, as bytes if it is to be `raw`; what it returns is left
-    out if it is empty. The iterator waits for frames without a limit. It ends when the server closes
+    `parse` is called with each text frame, as bytes if it is to be `raw`; a frame of which it returns
+    None is left out. The iterator waits for frames without a limit. It ends when the server closes
     the connection or resets it, or no longer answers pings. Raises PlexError if the stream cannot be
     opened; the iterator raises FloodError after a frame that is too large.
     """
@@ -72,13 +72,13 @@ async def open_stream[T](
 
 
 async def _results[T](
-    socket: ClientWebSocketResponse[Any], parse: Callable[[Any], T]
+    socket: ClientWebSocketResponse[Any], parse: Callable[[Any], T | None]
 ) -> AsyncGenerator[T]:
     frames = size = 0
     try:
         async for message in socket:
             if message.type is WSMsgType.TEXT:
-                if result := parse(message.data):
+                if (result := parse(message.data)) is not None:
                     yield result
                 size += len(message.data)
             frames += 1
