@@ -34,7 +34,7 @@ async def night(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulato
         "0",
         "--nightly",
         "--now",
-        str(opens - timedelta(minutes=30)),
+        str(opens - timedelta(minutes=90)),
     )
     simulated = SimulatorProcess(tmp_path / "simulator.log", *options)
     try:
@@ -43,6 +43,8 @@ async def night(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulato
         await simulated.control("POST", "/preferences", window)
         quick = {"name": "OptimizeDatabase", "duration": 60}
         await simulated.control("POST", "/profile", quick)
+        # The window that it had at its start is closed now.
+        await simulated.advance(3600)
         yield simulated
     finally:
         await simulated.stop()
