@@ -8,9 +8,10 @@ from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util.hass_dict import HassKey
 
+from .butler.preferences import PreferencesError, PreferencesNotListedError
 from .butler.statistics import Statistics
 from .const import DOMAIN
 from .plex import (
@@ -159,13 +160,17 @@ class Outages:
 
         Unlike a poll, a command is not sent again.
         """
-        return self._exception(HomeAssistantError, err.key)
+        if not isinstance(err, PreferencesError):
+            return self._exception(HomeAssistantError, err.key)
+        by_user = isinstance(err, PreferencesNotListedError)
+        kind = ServiceValidationError if by_user else HomeAssistantError
+        return self._exception(kind, err.key, settings=", ".join(err.keys))
 
-    def _exception[E: HomeAssistantError](self, kind: type[E], key: str) -> E:
+    def _exception[E: HomeAssistantError](self, kind: type[E], key: str, **placeholders: str) -> E:
         return kind(
             translation_domain=DOMAIN,
             translation_key=key,
-            translation_placeholders={"server": self._entry.title},
+            translation_placeholders={"server": self._entry.title, **placeholders},
         )
 
     def act_on(self, err: PlexError) -> None:

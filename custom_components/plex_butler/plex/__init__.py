@@ -46,15 +46,19 @@ from .models import (
 from .parse import MOST_ACTIVITIES
 from .preferences import (
     BEHAVIOR_NEVER,
+    BEHAVIORS,
     NO_PREFERENCES,
     WINDOW_END,
     WINDOW_START,
     Preference,
     Preferences,
     PreferenceValue,
+    switch_id,
+    task_of,
 )
 
 __all__ = [
+    "BEHAVIORS",
     "BEHAVIOR_NEVER",
     "BUTLER_ROW",
     "MOST_ACTIVITIES",
@@ -101,5 +105,7 @@ __all__ = [
     "parse_address",
     "plex_direct_address",
     "refuse_redirects",
+    "switch_id",
+    "task_of",
     "without_secrets",
 ]
