@@ -73,12 +73,6 @@ def enabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
-@pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read again at once what was refused."""
-    monkeypatch.setattr("custom_components.plex_butler.butler.preferences.PAUSE", 0)
-
-
 def changes(server: SimulatedPlex) -> list[dict[str, str]]:
     """Return what was set."""
     return [request.query for request in server.requests if request.method == "PUT"]

@@ -9,10 +9,10 @@ from ..plex import (
     WINDOW_END,
     WINDOW_START,
     NotOwnerError,
-    NotPlexError,
     PlexClient,
     PlexError,
     Preferences,
+    PreferencesRefusedError,
     PreferenceValue,
     UnauthorizedError,
     task_of,
@@ -146,7 +146,7 @@ class ServerPreferences:
         """Return the preferences, None if they are refused and may be read again."""
         try:
             return await self._client.preferences()
-        except NotPlexError:
+        except PreferencesRefusedError:
             if last:
                 raise
             return None
