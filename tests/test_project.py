@@ -128,7 +128,7 @@ FLOORS: Final = ("butler", "runs", "plex")
 ROOT_FLOORS: Final = (
     {"__init__"},
     {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
-    {"entity"},
+    {"entity", "schedule_action"},
     {"coordinator"},
     {"commands"},
     {"device", "outages", "run_store", "run_events", "operations"},
@@ -138,6 +138,7 @@ ROOT_FLOORS: Final = (
 """The files beside the packages, from the top to the bottom."""
 BASE_CLASSES: Final = {
     "PlexButlerEntity",
+    "PlexButlerPreferenceEntity",
     "PlexButlerServerEntity",
     "PlexButlerTaskEntity",
     "ButlerTrigger",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Protocol
@@ -18,6 +18,7 @@ from .plex import (
     ButlerTask,
     NoButlerError,
     PlexError,
+    PreferenceValue,
     StartResult,
     StopResult,
     TaskNotFoundError,
@@ -110,6 +111,10 @@ class Commands:
     async def stop_all(self) -> None:
         """Stop all tasks and empty the server's queue."""
         await self._send(self._session.stop_all)
+
+    async def set_schedule(self, values: Mapping[str, PreferenceValue]) -> None:
+        """Set preferences by the server's ids, all at once; what the server has made of them is shown."""
+        await self._send(partial(self._session.set_preferences, values))
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""

@@ -1,4 +1,4 @@
-"""The actions: start and stop tasks, run one and wait for its end, list them all."""
+"""The actions: start and stop tasks, run one and wait for its end, list and schedule them."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -15,14 +15,17 @@ from homeassistant.core import (
 from homeassistant.helpers import config_validation as cv, service
 import voluptuous as vol
 
+from .butler.preferences import WINDOW
 from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .plex import ButlerTask, StartResult
+from .plex import BEHAVIOR_NEVER, ButlerTask, StartResult
 from .runs.models import EndedRun, Run
 from .runs.tasks import task_key
+from .schedule_action import SCHEDULE_FIELDS, async_set_schedule
 
 ATTR_TIMEOUT = "timeout"
 ACCEPTED = "accepted"
+BEHAVIOR_IS_NEVER = "behavior_never"
 DISABLED_ON_SERVER = "disabled_on_server"
 TIMEOUT = "timeout"
 
@@ -32,6 +35,7 @@ class Action(StrEnum):
 
     GET_TASKS = "get_tasks"
     RUN_TASK = "run_task"
+    SET_SCHEDULE = "set_schedule"
     START_ALL = "start_all"
     START_TASK = "start_task"
     STOP_ALL = "stop_all"
@@ -43,6 +47,7 @@ TASK_SCHEMA = SERVER_SCHEMA.extend({vol.Required(ATTR_TASK): cv.string})
 RUN_SCHEMA = TASK_SCHEMA.extend(
     {vol.Optional(ATTR_TIMEOUT, default=timedelta(hours=1)): cv.positive_time_period}
 )
+SCHEDULE_SCHEMA = SERVER_SCHEMA.extend(SCHEDULE_FIELDS)
 
 
 @callback
@@ -51,6 +56,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     for action, handle, schema, response in (
         (Action.GET_TASKS, _get_tasks, SERVER_SCHEMA, SupportsResponse.ONLY),
         (Action.RUN_TASK, _run_task, RUN_SCHEMA, SupportsResponse.OPTIONAL),
+        (Action.SET_SCHEDULE, _set_schedule, SCHEDULE_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.START_ALL, _start_all, SERVER_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.START_TASK, _start_task, TASK_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.STOP_ALL, _stop_all, SERVER_SCHEMA, SupportsResponse.OPTIONAL),
@@ -76,9 +82,7 @@ async def _start_task(call: ServiceCall) -> ServiceResponse:
     task = coordinator.commands.find(call.data[ATTR_TASK])
     result = await coordinator.commands.start(task.name)
     response = _names(task) | {"result": result.value}
-    if task.enabled is False and result is StartResult.STARTED:
-        response["warning"] = DISABLED_ON_SERVER
-    return response
+    return response | (_warning(coordinator, task) if result is StartResult.STARTED else {})
 
 
 async def _run_task(call: ServiceCall) -> ServiceResponse:
@@ -86,10 +90,7 @@ async def _run_task(call: ServiceCall) -> ServiceResponse:
     task = coordinator.commands.find(call.data[ATTR_TASK])
     ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT])
     details = ended.as_dict() if ended else _names(task)
-    response = {"result": details.pop("outcome", TIMEOUT)} | details
-    if task.enabled is False:
-        response["warning"] = DISABLED_ON_SERVER
-    return response
+    return {"result": details.pop("outcome", TIMEOUT)} | details | _warning(coordinator, task)
 
 
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
@@ -99,12 +100,18 @@ async def _stop_task(call: ServiceCall) -> ServiceResponse:
     return _names(task) | {"result": result.value}
 
 
+async def _set_schedule(call: ServiceCall) -> ServiceResponse:
+    return await async_set_schedule(_coordinator(call), call.data)
+
+
 async def _get_tasks(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     coordinator.outages.raise_failure()
     snapshot = coordinator.data
+    preferences = snapshot.preferences
     return {
         "maintenance": snapshot.maintenance,
+        **{key: preferences.get(preference_id) for key, preference_id in WINDOW.items()},
         "watched_since": coordinator.config_entry.created_at.isoformat(),
         "tasks": [
             _names(task)
@@ -114,6 +121,8 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
                 "interval_days": task.interval_days,
                 "schedule_randomized": task.schedule_randomized,
                 "schedule_enabled": task.enabled,
+                "scheduled": preferences.get(preferences.switch_of(name)),
+                "behavior": preferences.get(preferences.behavior_of(name)),
                 "running": name in snapshot.running,
                 "known_by": run.known_by.value if (run := snapshot.running.get(name)) else None,
                 "run": _details(run),
@@ -133,6 +142,14 @@ def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
         call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
     return entry.runtime_data
+
+
+def _warning(coordinator: PlexButlerCoordinator, task: ButlerTask) -> dict[str, str]:
+    """Return what the user should know of a task that was started."""
+    preferences = coordinator.session.preferences
+    if preferences.get(preferences.behavior_of(task.name)) == BEHAVIOR_NEVER:
+        return {"warning": BEHAVIOR_IS_NEVER}
+    return {"warning": DISABLED_ON_SERVER} if task.enabled is False else {}
 
 
 def _names(task: ButlerTask) -> dict[str, Any]:

@@ -88,6 +88,8 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
         "interval_days": 3,
         "schedule_randomized": False,
         "schedule_enabled": True,
+        "scheduled": True,
+        "behavior": None,
         "running": True,
         "known_by": "assumed",
         "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed", "ours": True},
@@ -132,6 +134,7 @@ async def test_actions_exist_and_explain_themselves_without_a_server(
         "start_task": {"task": "backup_database"},
         "stop_task": {"task": "backup_database"},
         "get_tasks": {},
+        "set_schedule": {"window_start": 3},
     }
     for action, data in actions.items():
         with pytest.raises(ServiceValidationError) as refused:

@@ -452,6 +452,7 @@ async def idle_afternoon(month: Month, server: SimulatedPlex, noon: datetime) ->
         asked = Counter(request.path for request in server.requests)
         assert asked.pop("/activities") <= hours * polls + 1
         assert asked.pop("/butler") <= hours * lists + 1
+        assert asked.pop("/:/prefs") <= hours * lists + 1
         assert asked.pop("/identity", 0) <= hours * lists + 1
         assert asked.pop("/") <= hours * lists + 1
         # Without a stream it is looked for once an hour.

@@ -36,6 +36,8 @@ RUNNING: Final = "sensor.attic_running_tasks"
 SERVER: Final = "binary_sensor.attic_server"
 START_ALL: Final = "button.attic_start_all_tasks"
 STOP_ALL: Final = "button.attic_stop_all_tasks"
+STARTS: Final = "select.attic_maintenance_starts"
+ENDS: Final = "select.attic_maintenance_ends"
 PRESSED: Final = {START_ALL, START_INTROS, STOP_ALL}
 SHOWN: Final = (ACTIVITY, BACKUP, MAINTENANCE, RUNNING, SERVER)
 
@@ -83,6 +85,8 @@ async def find_the_entities(frontend: Frontend) -> None:
         MAINTENANCE: None,
         RUNNING: None,
         SERVER: "diagnostic",
+        STARTS: "config",
+        ENDS: "config",
         START_ALL: None,
         STOP_ALL: None,
     }
@@ -93,13 +97,17 @@ async def find_the_entities(frontend: Frontend) -> None:
         categories[f"switch.attic_{object_id}"] = "config"
         categories[f"button.attic_start_{object_id}"] = "config"
         categories[f"sensor.attic_{object_id}_last_run"] = "diagnostic"
+        if task["scheduled"] is not None:
+            categories[f"switch.attic_{object_id}_scheduled"] = "config"
+        if task["behavior"] is not None:
+            categories[f"select.attic_{object_id}_when"] = "config"
     assert {name: item["entity_category"] for name, item in entities.items()} == categories
 
     disabled = {name for name, item in entities.items() if item["disabled_by"]}
     assert disabled == {
         "switch.attic_automatic_updates",
         "button.attic_start_automatic_updates",
-        *(name for name in entities if name.endswith("_last_run")),
+        *(name for name in entities if name.endswith(("_last_run", "_scheduled", "_when"))),
     }
     states = {name: frontend.states[name] for name in entities if name not in disabled}
     assert not [name for name, state in states.items() if state["state"] == "unavailable"]

@@ -28,6 +28,7 @@ from custom_components.plex_butler.plex import (
     PlexClient,
     PlexError,
     PlexTimeoutError,
+    PreferencesRefusedError,
     ProxyRefusesError,
     ServerError,
     StartingUpError,
@@ -51,6 +52,7 @@ from tests.plex.scripted_server import (
 )
 
 TASKS = http_json({"ButlerTasks": {}})
+SET = "PUT /:/prefs?ButlerStartHour=3"
 MAINTENANCE_JSON = (
     b'{"code":503,"title":"Maintenance","status":"Plex Media Server is currently running startup '
     b'maintenance tasks."}'
@@ -166,6 +168,8 @@ async def test_refusals_that_a_proxy_may_have_given(
     is_command = request_ in COMMANDS
     if is_command and status == 500:
         kind = CommandServerError
+    if "/:/prefs" in request_ and status in (400, 405):
+        kind = PreferencesRefusedError
 
     await failure_of(kind, client, request_)
     assert server.asked == ["GET /identity", request_, "GET /identity"]
@@ -220,6 +224,10 @@ async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
         ("POST /butler", 404),
         ("DELETE /butler", 200),
         ("DELETE /butler", 404),
+        ("GET /:/prefs", 404),
+        (SET, 200),
+        (SET, 400),
+        (SET, 404),
     ],
 )
 @pytest.mark.parametrize(

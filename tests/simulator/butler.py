@@ -63,12 +63,15 @@ class Butler:
     def start(self, name: str) -> int:
         """Answer to `POST /butler/{name}`: 200 started, 202 running already, 404 unknown.
 
-        It runs at once, whether it is enabled, due, or waiting for its random time (inferred).
+        It runs at once, whether it is enabled, due, or waiting for its random time (inferred); but
+        not if its behavior is "never" (inferred from what is reported of credits).
         """
         if name not in self.tasks:
             return 404
         if name in self._runs:
             return 202
+        if self._preferences.is_never(name):
+            return 200
         self._unqueue(name)
         self._begin(name)
         return 200

@@ -10,6 +10,7 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     DELETE /activities     {"count": 9, "frames": "one"}: ends the newest; see `Frames`
     POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
     POST /tasks            {"name": "Brew", "count": 9}: adds Brew0 to Brew8
+    POST /preferences      {"ButlerStartHour": 3}: changes them, as Plex Web does
     POST /profile          {"name": "BackupDatabase", "duration": 5}: fields of `Profile`
     POST /start            {"name": "BackupDatabase"}: begins as the schedule would, unasked
     POST /advance          {"seconds": 60}
@@ -49,6 +50,7 @@ class Control:
         app.router.add_delete("/activities", self._end_activities)
         app.router.add_post("/task", self._task)
         app.router.add_post("/tasks", self._tasks)
+        app.router.add_post("/preferences", self._preferences)
         app.router.add_post("/profile", self._profile)
         app.router.add_post("/start", self._start)
         app.router.add_post("/advance", self._advance)
@@ -73,6 +75,7 @@ class Control:
                 "history": server.butler.history,
                 "tasks": list(server.butler.tasks),
                 "listeners": server.notifications.listeners,
+                "preferences": server.preferences.values,
                 "faults": asdict(server.faults),
             }
         )
@@ -134,6 +137,11 @@ class Control:
         wanted = await request.json()
         for number in range(wanted["count"]):
             self._server.butler.add_task(f"{wanted['name']}{number}")
+        return web.json_response({})
+
+    async def _preferences(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        self._server.change_preferences({name: str(value) for name, value in wanted.items()})
         return web.json_response({})
 
     async def _profile(self, request: web.Request) -> web.Response:

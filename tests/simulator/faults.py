@@ -105,6 +105,20 @@ class Faults:
     # Preferences
     refuse_unknown_preference: bool = False
     """PUT /:/prefs answers 400 for a name that it does not know (OpenAPI); measured is 200."""
+    prefs_status: int = 0
+    """/:/prefs answers with this status: 403 to one who is no admin, 404 where there is none."""
+    prefs_unreadable: int = 0
+    """After each change so many reads of /:/prefs answer 400 (reported: 0 to 3)."""
+    prefs_ignored: bool = False
+    """PUT /:/prefs answers 200 and changes nothing."""
+    no_prefs_get: bool = False
+    """404 for /:/prefs/get, which only OpenAPI tells of."""
+    old_hour_labels: bool = False
+    """Hours are called Midnight and 1 am."""
+    no_enum_labels: bool = False
+    """Values are listed without labels."""
+    never_is_ignored: bool = False
+    """A task whose behavior is "never" runs if it is started by its name."""
 
     # Butler's row among the activities
     no_row: bool = False

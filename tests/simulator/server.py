@@ -1,6 +1,7 @@
 """The simulated server: its state, its listeners, and what it does to a request."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,6 +52,7 @@ class SimulatedPlex:
         version: str = "1.43.4.10903-e5521bd8c",
         owner_token: str | None = None,
         claimed: bool = True,
+        plex_pass: bool = True,
         allowed_networks: str = "",
         faults: Faults | None = None,
         profiles: dict[str, Profile] | None = None,
@@ -73,7 +75,10 @@ class SimulatedPlex:
         self.notifications = Notifications(self.faults)
         self.activities = Activities(self.faults, self.notifications.publish, seed)
         tasks = default_tasks()
-        self.preferences = Preferences(tasks, allowed_networks)
+        self.preferences = Preferences(
+            self.faults, tasks, allowed_networks, lambda: self.has_plex_pass
+        )
+        self._plex_pass = plex_pass
         self.auth = Auth(
             self.faults, self.preferences, owner_token or secrets.token_urlsafe(15), claimed
         )
@@ -135,6 +140,18 @@ class SimulatedPlex:
         for name, value in self._from_next_command.items():
             setattr(self.faults, name, value)
         self._from_next_command = {}
+
+    @property
+    def has_plex_pass(self) -> bool:
+        """Whether the account that has claimed the server has a Plex Pass."""
+        return self._plex_pass and self.auth.claimed
+
+    def change_preferences(self, values: Mapping[str, str]) -> None:
+        """Set preferences, as Plex Web does, and tell those who listen; unknown names are ignored."""
+        changed = [name for name, text in values.items() if self.preferences.put(name, text)]
+        if changed:
+            rows = [self.preferences.notification(name) for name in changed]
+            self.notifications.publish("preference", "Setting", rows)
 
     def claim(self) -> None:
         """Let an account claim the server: from now on it wants a token."""

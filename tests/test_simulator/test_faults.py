@@ -21,10 +21,13 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 type Check = Callable[[SimulatedPlex], Awaitable[bool]]
 
 SILENT = "DeepMediaAnalysis"
+NEVER = "GenerateMediaIndexFiles"
 SOCKET = "/:/websockets/notifications"
 
 VALUES: Final[dict[str, Any]] = {
     "late_answers": "POST",
+    "prefs_status": 403,
+    "prefs_unreadable": 2,
     "proxy_status": 404,
     "proxy_status_but_identity": 404,
     "retry_after": 7,
@@ -444,6 +447,62 @@ async def html_after_command(server: SimulatedPlex) -> bool:
 async def refuse_unknown_preference(server: SimulatedPlex) -> bool:
     assert (await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status == 200
     return (await ask(server, "PUT", "/:/prefs?NoSuchName=2")).status == 400
+
+
+async def hours(server: SimulatedPlex) -> str:
+    answer = (await ask(server, "GET", "/:/prefs")).json()["MediaContainer"]
+    row = next(row for row in answer["Setting"] if row["id"] == "ButlerStartHour")
+    return str(row["enumValues"])
+
+
+@shows
+async def prefs_status(server: SimulatedPlex) -> bool:
+    paths = ("/:/prefs", "/:/prefs/get?id=ButlerStartHour")
+    statuses = {(await ask(server, "GET", path)).status for path in paths}
+    statuses.add((await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status)
+    assert (await ask(server, "GET", "/butler")).status == 200
+    return statuses == {403}
+
+
+@shows
+async def prefs_unreadable(server: SimulatedPlex) -> bool:
+    assert (await ask(server, "GET", "/:/prefs")).status == 200
+    assert (await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status == 200
+    paths = ("/:/prefs", "/:/prefs/get?id=ButlerStartHour", "/:/prefs")
+    return [(await ask(server, "GET", path)).status for path in paths] == [400, 400, 200]
+
+
+@shows
+async def prefs_ignored(server: SimulatedPlex) -> bool:
+    before = int(server.preferences.values["ButlerStartHour"])
+    assert (await ask(server, "PUT", f"/:/prefs?ButlerStartHour={before + 1}")).status == 200
+    return server.preferences.values["ButlerStartHour"] == before
+
+
+@shows
+async def no_prefs_get(server: SimulatedPlex) -> bool:
+    assert (await ask(server, "GET", "/:/prefs")).status == 200
+    return (await ask(server, "GET", "/:/prefs/get?id=ButlerStartHour")).status == 404
+
+
+@shows
+async def old_hour_labels(server: SimulatedPlex) -> bool:
+    listed = (await hours(server)).split("|")
+    assert len(listed) == 24
+    return listed[:2] + listed[12:14] == ["0:Midnight", "1:1 am", "12:12 pm", "13:1 pm"]
+
+
+@shows
+async def no_enum_labels(server: SimulatedPlex) -> bool:
+    return (await hours(server)).startswith("0|1|2|")
+
+
+@shows
+async def never_is_ignored(server: SimulatedPlex) -> bool:
+    assert server.butler.start(NEVER) == 200
+    runs = NEVER in server.butler.running
+    server.butler.stop(NEVER)
+    return runs
 
 
 # --- Butler's row

@@ -3,7 +3,7 @@
 All that it learns about runs goes into a RunTracker.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,9 @@ from ..plex import (
     Notification,
     PlexClient,
     PlexError,
+    Preferences,
     PreferencesChanged,
+    PreferenceValue,
     Server,
     StartResult,
     StopResult,
@@ -28,6 +30,7 @@ from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
 from .clock import SteadyClock
+from .preferences import ServerPreferences
 from .schedule import PollSchedule
 from .shared_reads import SharedReads
 from .snapshot import Snapshot
@@ -47,14 +50,20 @@ class ButlerSession:
     _server: Server  # set by the first good poll
 
     def __init__(
-        self, client: PlexClient, statistics: Statistics, clock: SteadyClock | None = None
+        self,
+        client: PlexClient,
+        statistics: Statistics,
+        clock: SteadyClock | None = None,
+        *,
+        pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
-        """Initialize without any knowledge; nothing is sent."""
+        """Initialize without any knowledge; nothing is sent. `pause` waits between two requests."""
         self.tasks: Mapping[str, ButlerTask] = {}
         self.last_runs: Mapping[str, EndedRun] = {}
         self.version: str | None = None
         self.tracker = RunTracker()
         self._client = client
+        self._preferences = ServerPreferences(client, pause)
         self._statistics = statistics
         self._clock = clock or SteadyClock()
         self._schedule = PollSchedule()
@@ -82,6 +91,11 @@ class ButlerSession:
         """Return whether the next poll has to read the list of tasks, however recently it was read."""
         return self._schedule.task_list_due
 
+    @property
+    def preferences(self) -> Preferences:
+        """Return the preferences that decide when Butler runs the tasks, as they were last read."""
+        return self._preferences.known
+
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what entities show. Must not be called before the first good poll."""
         return Snapshot(
@@ -91,6 +105,7 @@ class ButlerSession:
             self.last_runs,
             self.tracker.maintenance,
             server_busy,
+            self.preferences,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -135,7 +150,7 @@ class ButlerSession:
     # --- polling
 
     async def poll(self, *, server_updated: Callable[[], None]) -> bool:
-        """Read the activities, and the list of tasks if it is due; return whether it was.
+        """Read the activities, and the lists of tasks and preferences if due; return whether they were.
 
         `server_updated` is called as soon as another version answers, which ends every run.
         """
@@ -149,6 +164,8 @@ class ButlerSession:
                 self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
+        if due or self._preferences.due:
+            await self._preferences.read()
         return due
 
     async def _read_task_list(self, server_updated: Callable[[], None]) -> None:
@@ -234,6 +251,7 @@ class ButlerSession:
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
+                    self._preferences.record_change()
                     self._schedule.read_task_list_next()
         self._schedule.unclear |= unclear
         return unclear
@@ -296,6 +314,22 @@ class ButlerSession:
             await self._client.stop_all()
             self.tracker.record_stop_all(self._clock.now())
         self._statistics.count_answer("stop_all", "accepted")
+
+    async def set_preferences(
+        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
+    ) -> None:
+        """Set preferences by the server's ids, read them back and compare them.
+
+        Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
+        PreferencesNotReadError.
+        """
+        before_sending()
+        try:
+            await self._preferences.set(values)
+        finally:
+            # It says which tasks are enabled.
+            self._schedule.read_task_list_next()
+        self._statistics.count_answer("set_preferences", "kept")
 
     @contextmanager
     def _sending_command(self) -> Iterator[None]:

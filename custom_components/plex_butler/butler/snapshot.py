@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..plex import ButlerTask, Server
+from ..plex import NO_PREFERENCES, ButlerTask, Preferences, Server
 from ..runs.models import EndedRun, Run
 
 MAINTENANCE: Final = ""
@@ -16,7 +16,8 @@ class Snapshot:
     """Everything that entities show, at one moment.
 
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
-    server accepts connections but answers nothing, because of its maintenance.
+    server accepts connections but answers nothing, because of its maintenance. `preferences` are
+    those that decide when Butler runs the tasks; none if the server does not list them.
     """
 
     server: Server
@@ -25,6 +26,7 @@ class Snapshot:
     last_runs: Mapping[str, EndedRun]
     maintenance: bool
     server_busy: bool = False
+    preferences: Preferences = NO_PREFERENCES
 
     def differences(self, shown: Snapshot) -> set[str]:
         """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""

@@ -26,6 +26,7 @@ from .errors import (
     OtherServerError,
     PlexError,
     PlexTimeoutError,
+    PreferencesRefusedError,
     ProxyRefusesError,
     ServerError,
     StartingUpError,
@@ -49,11 +50,28 @@ from .models import (
     StopResult,
 )
 from .parse import MOST_ACTIVITIES
+from .preferences import (
+    BEHAVIOR_NEVER,
+    BEHAVIORS,
+    NO_PREFERENCES,
+    WINDOW_END,
+    WINDOW_START,
+    Preference,
+    Preferences,
+    PreferenceValue,
+    switch_id,
+    task_of,
+)
 
 __all__ = [
+    "BEHAVIORS",
+    "BEHAVIOR_NEVER",
     "BUTLER_ROW",
     "MOST_ACTIVITIES",
+    "NO_PREFERENCES",
     "REQUEST_TIMEOUT",
+    "WINDOW_END",
+    "WINDOW_START",
     "Activity",
     "ActivityChanged",
     "ButlerTask",
@@ -75,7 +93,11 @@ __all__ = [
     "PlexClient",
     "PlexError",
     "PlexTimeoutError",
+    "Preference",
+    "PreferenceValue",
+    "Preferences",
     "PreferencesChanged",
+    "PreferencesRefusedError",
     "ProxyRefusesError",
     "Server",
     "ServerError",
@@ -90,5 +112,7 @@ __all__ = [
     "parse_address",
     "plex_direct_address",
     "refuse_redirects",
+    "switch_id",
+    "task_of",
     "without_secrets",
 ]

@@ -182,3 +182,9 @@ class InvalidTaskNameError(PlexError, ValueError):
     """The name is not one of a task and could lead to another path. Nothing was sent."""
 
     key = "invalid_task_name"
+
+
+class PreferencesRefusedError(PlexError):
+    """The server refuses to list or set preferences (400, OpenAPI); of several, none is set (inferred)."""
+
+    key = "schedule_refused"
