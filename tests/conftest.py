@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
+import logging
 from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
@@ -63,6 +64,11 @@ def enable_event_loop_debug() -> None:
 @pytest.fixture(autouse=True)
 def _custom_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in every test that has a Home Assistant."""
+    if "recorder_mock" in request.fixturenames:
+        # It has to be there first; its thread would write between tests, where all is printed.
+        for name in ("homeassistant.components.recorder", "sqlalchemy"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        request.getfixturevalue("recorder_mock")
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
 

@@ -127,13 +127,23 @@ FLOORS: Final = ("butler", "runs", "plex")
 """From the top to the bottom: each may see itself and what is below it, and nothing else."""
 ROOT_FLOORS: Final = (
     {"__init__"},
-    {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
+    {
+        "condition",
+        "config_flow",
+        "diagnostics",
+        "logbook",
+        "services",
+        "system_health",
+        "trigger",
+        *PLATFORMS,
+    },
+    {"run_log"},
     {"entity", "schedule_action"},
     {"coordinator"},
     {"commands"},
-    {"device", "outages", "run_store", "run_events", "operations"},
-    {"repairs", "connection"},
-    {"const", "names"},
+    {"device", "outages", "run_store", "history_store", "run_events", "operations", "origins"},
+    {"repairs", "connection", "entry_file", "texts"},
+    {"const", "names", "stored_rows"},
 )
 """The files beside the packages, from the top to the bottom."""
 BASE_CLASSES: Final = {

@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 import re
 from typing import Any, Final
 
+from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowHandler, FlowManager, FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.issue_registry import IssueRegistry
 import pytest
 
+from custom_components.plex_butler import texts as shown_texts
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.plex import PlexError
 from tests.repository import load
 
-PARTS: Final = ("config", "exceptions", "issues")
+PARTS: Final = ("common", "config", "exceptions", "issues")
 """The parts of the texts of which each has to be shown by a test."""
 _PLACEHOLDER: Final = re.compile(r"{(\w+)")
 _WITH_STEP: Final = (FlowResultType.FORM, FlowResultType.MENU, FlowResultType.EXTERNAL_STEP)
@@ -99,6 +101,7 @@ def watch(patch: pytest.MonkeyPatch) -> None:
     handle: Callable[..., Any] = FlowManager._async_handle_step
     initialize: Callable[..., Any] = HomeAssistantError.__init__
     create: Callable[..., Any] = IssueRegistry.async_get_or_create
+    translate: Callable[..., str] = shown_texts._translated
 
     async def watched_handle(
         self: Any, flow: FlowHandler[Any, Any, Any], *args: Any, **options: Any
@@ -121,6 +124,12 @@ def watch(patch: pytest.MonkeyPatch) -> None:
                 TEXTS.show(path, options.get("translation_placeholders"))
         return create(self, domain, issue_id, **options)
 
+    def watched_text(hass: HomeAssistant, category: str, key: str) -> str:
+        if category == "common":
+            TEXTS.shown.add(f"common.{key}")
+        return translate(hass, category, key)
+
+    patch.setattr(shown_texts, "_translated", watched_text)
     patch.setattr(FlowManager, "_async_handle_step", watched_handle)
     patch.setattr(HomeAssistantError, "__init__", watched_initialize)
     patch.setattr(IssueRegistry, "async_get_or_create", watched_create)

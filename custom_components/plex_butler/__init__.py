@@ -15,8 +15,12 @@ from homeassistant.helpers.typing import ConfigType
 from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .entry_file import async_remove_file
+from .history_store import HISTORY
+from .origins import async_follow_authors
 from .outages import async_forget_failures
-from .run_store import async_remove_store
+from .run_log import async_log_runs
+from .run_store import RUNS
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -31,6 +35,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
         if entry.domain == DOMAIN and entry.state is ConfigEntryState.NOT_LOADED:
             async_forget_failures(hass, entry)
 
+    async_follow_authors(hass)
     async_setup_services(hass)
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, handle_change)
     return True
@@ -44,6 +49,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_log_runs(entry)
     coordinator.async_start()
 
     @callback
@@ -64,4 +70,5 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
     """Remove what is stored about a server."""
-    await async_remove_store(hass, entry.entry_id)
+    for content in (RUNS, HISTORY):
+        await async_remove_file(hass, entry.entry_id, content)

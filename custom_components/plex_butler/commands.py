@@ -8,11 +8,13 @@ from functools import partial
 from typing import Protocol
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .butler.session import ButlerSession
 from .const import DOMAIN
 from .operations import EntryUnloadedError, Operations
+from .origins import Origins
 from .outages import LONGEST_RETRY_AFTER, Outages
 from .plex import (
     ButlerTask,
@@ -25,7 +27,7 @@ from .plex import (
 )
 from .repairs import REPAIRS
 from .run_events import EndedRuns, RunEvents
-from .runs.models import EndedRun
+from .runs.models import EndedRun, Origin
 from .runs.tasks import is_among
 
 
@@ -37,7 +39,7 @@ class _Command[R](Protocol):
 
 
 class Commands:
-    """The commands to one server.
+    """The commands to one server, each in the context of the call that asks for it.
 
     Each of them raises HomeAssistantError. Nothing is sent if the last poll failed, or the server is
     busy.
@@ -50,8 +52,9 @@ class Commands:
         outages: Outages,
         run_events: RunEvents,
         operations: Operations,
+        origins: Origins,
         *,
-        after: Callable[[], None],
+        after: Callable[[Origin | None], None],
     ) -> None:
         """Initialize; `after` is called after every command, successful or not."""
         self._entry = entry
@@ -59,6 +62,7 @@ class Commands:
         self._outages = outages
         self._run_events = run_events
         self._operations = operations
+        self._origins = origins
         self._after = after
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -76,22 +80,23 @@ class Commands:
             translation_placeholders={"task": wanted, "server": self._entry.title},
         )
 
-    async def start(self, name: str) -> StartResult:
+    async def start(self, name: str, context: Context) -> StartResult:
         """Start a task by the server's own name.
 
         Of two concurrent starts, the second waits for the answer to the first.
         """
+        origin = self._origins.async_origin(context)
         async with self._starting[name]:
-            return await self._send(partial(self._session.start, name), name)
+            return await self._send(partial(self._session.start, name, origin=origin), origin, name)
 
-    async def run(self, name: str, at_most: timedelta) -> EndedRun | None:
+    async def run(self, name: str, at_most: timedelta, context: Context) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
 
         Returns None if that takes longer than `at_most`; the task goes on then, as it does if the
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
-            await self.start(name)
+            await self.start(name, context)
             while not ended_runs.empty():
                 ended_runs.get_nowait()  # An earlier run, which had ended before the answer.
             try:
@@ -100,21 +105,24 @@ class Commands:
             except TimeoutError:
                 return None
 
-    async def stop(self, name: str) -> StopResult:
+    async def stop(self, name: str, context: Context) -> StopResult:
         """Stop a task by the server's own name."""
-        return await self._send(partial(self._session.stop, name), name)
+        origin = self._origins.async_origin(context)
+        return await self._send(partial(self._session.stop, name, origin=origin), origin, name)
 
-    async def start_all(self) -> None:
+    async def start_all(self, context: Context) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
-        await self._send(self._session.start_all)
+        await self._send(self._session.start_all, self._origins.async_origin(context))
 
-    async def stop_all(self) -> None:
+    async def stop_all(self, context: Context) -> None:
         """Stop all tasks and empty the server's queue."""
-        await self._send(self._session.stop_all)
+        origin = self._origins.async_origin(context)
+        await self._send(partial(self._session.stop_all, origin=origin), origin)
 
-    async def set_schedule(self, values: Mapping[str, PreferenceValue]) -> None:
+    async def set_schedule(self, values: Mapping[str, PreferenceValue], context: Context) -> None:
         """Set preferences by the server's ids, all at once; what the server has made of them is shown."""
-        await self._send(partial(self._session.set_preferences, values))
+        origin = self._origins.async_origin(context)
+        await self._send(partial(self._session.set_preferences, values), origin)
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""
@@ -127,7 +135,9 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send[R](self, command: _Command[R], name: str | None = None) -> R:
+    async def _send[R](
+        self, command: _Command[R], origin: Origin | None, name: str | None = None
+    ) -> R:
         """Send a command, for the task of this name if it is for one.
 
         Nothing is sent if the server does not answer, lists no such task, or the config entry is
@@ -148,7 +158,7 @@ class Commands:
                 except PlexError as err:
                     raise self._failed(err) from err
                 finally:
-                    self._after()
+                    self._after(origin)
         except EntryUnloadedError:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,

@@ -1,6 +1,7 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Final, override
 
@@ -19,7 +20,10 @@ from .butler.stream import StreamRunner
 from .commands import Commands
 from .const import LOGGER
 from .device import async_device_info, async_update_device
+from .entry_file import EntryFile
+from .history_store import HISTORY
 from .operations import EntryUnloadedError, Operations
+from .origins import Origins
 from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
     Notification,
@@ -29,7 +33,8 @@ from .plex import (
     UnauthorizedError,
 )
 from .run_events import RunEvents
-from .run_store import RunStore, StoredRuns
+from .run_store import RUNS, StoredRuns
+from .runs.models import EndedRun, Origin, RunEvent
 
 SHOW_INTERVAL: Final = 0.25
 """How long a further change of the same task waits to be shown, in seconds."""
@@ -68,6 +73,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.session = ButlerSession(client, self.statistics)
         self.outages = Outages(hass, entry, self.statistics)
         self.run_events = RunEvents(hass, entry.entry_id)
+        self.origins = Origins(hass)
         self._operations = Operations()
         self.commands = Commands(
             entry,
@@ -75,12 +81,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.outages,
             self.run_events,
             self._operations,
+            self.origins,
             after=self._async_show_command,
         )
         self._stream = StreamRunner(client, self)
-        self._store = RunStore(hass, entry.entry_id)
+        self._run_file = EntryFile(hass, entry.entry_id, RUNS)
+        self._history_file = EntryFile(hass, entry.entry_id, HISTORY)
         self._stored: tuple[object, ...] = ()
         self._shown: Snapshot | None = None
+        self._asked_by: Origin | None = None
         self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
         self._following: asyncio.Task[None] | None = None
@@ -113,22 +122,32 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._following.cancel()
             await asyncio.wait([self._following])
         if self.data:
-            await self._store.close(self._to_store())
+            await self._run_file.close(self._to_store())
+            await self._history_file.close(self.session.history)
 
     # --- the store
 
     @override
     async def _async_setup(self) -> None:
         """Restore the runs from before a restart, before the first poll."""
-        stored = await self._store.load()
+        stored = await self._run_file.load()
         self.session.version = stored.version
-        self.session.last_runs = stored.last_runs
+        history = await self._history_file.load()
+        await self.hass.async_add_executor_job(
+            self.session.restore_history, history, stored.last_runs
+        )
         self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
 
     @callback
     def async_store(self) -> None:
         """Store the runs soon, at the latest when Home Assistant stops."""
-        self._store.save_soon(self._to_store())
+        self._run_file.save_soon(self._to_store())
+
+    @callback
+    def _async_store_events(self, events: Iterable[RunEvent]) -> None:
+        self.async_store()
+        if any(isinstance(event, EndedRun) for event in events):
+            self._history_file.save_soon(self.session.history)
 
     def _to_store(self) -> StoredRuns:
         session = self.session
@@ -233,7 +252,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
         if events or stored != self._stored:
             self._stored = stored
-            self.async_store()
+            self._async_store_events(events)
         return snapshot
 
     @callback
@@ -243,7 +262,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.run_events.async_add(events)
         self.run_events.async_discard()
         if events and self.data:
-            self.async_store()
+            self._async_store_events(events)
 
     @callback
     def _async_show_soon(self) -> None:
@@ -271,12 +290,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_show(self._async_collect())
 
     @callback
-    def _async_show_command(self) -> None:
+    def _async_show_command(self, origin: Origin | None) -> None:
         """Show what a command has changed, and poll soon for what follows from it."""
         if self._operations.closed:
             return
         # After a failed poll the entities stay unavailable until the next good one.
         if self.last_update_success:
+            self._asked_by = origin
             self._async_show(self._async_collect())
             if self.session.task_list_due:
                 self._async_refresh_soon()
@@ -298,11 +318,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._operations.closed:
             return
         before, self._shown = self._shown, self.data if self.last_update_success else None
+        asked_by, self._asked_by = self._asked_by, None
         if self._shown != before or self._shown is None:
             if self._shown and self._shown.server != self._device:
                 if self._device:
                     async_update_device(self.hass, self.config_entry, self._shown.server)
                 self._device = self._shown.server
+            self.origins.async_record_change(self._shown, before, asked_by)
             super().async_update_listeners()
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)

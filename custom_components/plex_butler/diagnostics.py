@@ -1,5 +1,6 @@
 """Diagnostics for bug reports, without anything private."""
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -12,8 +13,11 @@ from yarl import URL
 
 from .const import CONF_CLIENT_IDENTIFIER
 from .coordinator import PlexButlerConfigEntry
+from .runs.history import RunHistory
+from .runs.models import EndedRun, Run
 from .runs.tasks import BY_NAME
 
+_AUTHORS = {"started_by", "stopped_by"}
 TO_REDACT = {CONF_TOKEN, CONF_CLIENT_IDENTIFIER}
 
 
@@ -49,7 +53,25 @@ async def async_get_config_entry_diagnostics(
         "tasks": [asdict(task) for task in snapshot.tasks.values()],
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
         "preferences": {key: each.value for key, each in snapshot.preferences.by_id.items()},
-        "running": [asdict(run) for run in snapshot.running.values()],
-        "last_runs": [asdict(ended) for ended in snapshot.last_runs.values()],
+        "running": [_without_authors(run) for run in snapshot.running.values()],
+        "last_runs": [_without_authors(ended) for ended in snapshot.last_runs.values()],
+        "history": _counts(coordinator.session.history),
         "statistics": coordinator.statistics.as_dict(),
+    }
+
+
+def _without_authors(run: Run | EndedRun) -> dict[str, Any]:
+    """Return a run without the names of automations and the ids of users."""
+    return {key: value for key, value in asdict(run).items() if key not in _AUTHORS}
+
+
+def _counts(history: RunHistory) -> dict[str, Any]:
+    runs = history.copy()
+    return {
+        "runs": len(runs),
+        "outcomes": Counter(run.outcome.value for run in runs),
+        "known_by": Counter(run.known_by.value for run in runs),
+        "ours": sum(run.ours for run in runs),
+        "with_author": sum(bool(run.started_by and run.started_by.author) for run in runs),
+        "oldest": runs[0].last_known if runs else None,
     }

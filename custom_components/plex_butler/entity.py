@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, override
 
 from homeassistant.const import EntityCategory
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -16,6 +16,11 @@ from .plex import ButlerTask, Preference, PreferenceValue
 from .runs.tasks import BY_NAME
 
 _TASK: Final = "task"
+
+
+def task_prefix(machine_identifier: str) -> str:
+    """Return what the unique ids of the entities of a task begin with; its name follows."""
+    return f"{machine_identifier}_{_TASK}_"
 
 
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
@@ -45,6 +50,16 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         return None
 
     @property
+    def called_in(self) -> Context:
+        """Return the context of the action that is being called on the entity."""
+        return self._context or Context()
+
+    @property
+    def changed_in(self) -> Context | None:
+        """Return the context of the change that is being shown, None for Home Assistant's own guess."""
+        return self.coordinator.origins.context_of_server()
+
+    @property
     def _state_depends_on(self) -> object:
         available = self.available
         return (available, self.shown if available else None)
@@ -67,6 +82,8 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         """Write the state if what the entity shows has changed."""
         if (state := self._state_depends_on) != self._written:
             self._written = state
+            if context := self.changed_in:
+                self.async_set_context(context)
             self.async_write_ha_state()
 
 
@@ -89,6 +106,12 @@ class PlexButlerTaskEntity(PlexButlerEntity):
         self.name_after(task)
         if known := BY_NAME.get(task.name):
             self._attr_entity_registry_enabled_default = known.enabled_by_default
+
+    @property
+    @override
+    def changed_in(self) -> Context | None:
+        """Return the context of the change of the task that is being shown."""
+        return self.coordinator.origins.context_of_task(self.task_name)
 
     @property
     @override
@@ -121,7 +144,7 @@ class PlexButlerPreferenceEntity(PlexButlerEntity):
 
     async def async_set(self, value: PreferenceValue) -> None:
         """Set the preference."""
-        await self.coordinator.commands.set_schedule({self._preference_id: value})
+        await self.coordinator.commands.set_schedule({self._preference_id: value}, self.called_in)
 
 
 @callback

@@ -17,6 +17,7 @@ STARTED = "started"
 TASK_ACTIVITY = EventEntityDescription(
     key="task_activity",
     translation_key="task_activity",
+    entity_registry_enabled_default=False,
     event_types=[STARTED, *Outcome],
 )
 
@@ -53,5 +54,7 @@ class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
         kind = event.outcome if isinstance(event, EndedRun) else STARTED
         details = event.as_dict()
         shown = ("task", "name", "duration", "known_by")
+        origin = event.ended_by if isinstance(event, EndedRun) else event.started_by
+        self.async_set_context(self.coordinator.origins.context(origin))
         self._trigger_event(kind, {key: details[key] for key in shown if key in details})
         self.async_write_ha_state()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 import voluptuous as vol
@@ -32,7 +33,7 @@ SCHEDULE_FIELDS: Final = {
 
 
 async def async_set_schedule(
-    coordinator: PlexButlerCoordinator, data: Mapping[str, Any]
+    coordinator: PlexButlerCoordinator, data: Mapping[str, Any], context: Context
 ) -> dict[str, Any]:
     """Change the schedule, and return what was before and what the server has now.
 
@@ -40,7 +41,7 @@ async def async_set_schedule(
     """
     values = _values(coordinator, data)
     before = coordinator.session.preferences
-    await coordinator.commands.set_schedule(values)
+    await coordinator.commands.set_schedule(values, context)
     return {
         "before": _as_data(before, values),
         "after": _as_data(coordinator.session.preferences, values),

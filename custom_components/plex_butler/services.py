@@ -1,6 +1,6 @@
-"""The actions: start and stop tasks, run one and wait for its end, list and schedule them."""
+"""The actions: start and stop tasks, run one and wait for its end, list them, their runs and schedule."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,9 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .butler.preferences import WINDOW
@@ -20,12 +22,16 @@ from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import BEHAVIOR_NEVER, ButlerTask, StartResult
 from .runs.models import EndedRun, Run
-from .runs.tasks import task_key
+from .runs.tasks import is_among, task_key
 from .schedule_action import SCHEDULE_FIELDS, async_set_schedule
 
+ATTR_END = "end"
+ATTR_START = "start"
 ATTR_TIMEOUT = "timeout"
 ACCEPTED = "accepted"
 BEHAVIOR_IS_NEVER = "behavior_never"
+EVER = datetime.min.replace(tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 DISABLED_ON_SERVER = "disabled_on_server"
 TIMEOUT = "timeout"
 
@@ -33,6 +39,7 @@ TIMEOUT = "timeout"
 class Action(StrEnum):
     """The names of the actions."""
 
+    GET_RUNS = "get_runs"
     GET_TASKS = "get_tasks"
     RUN_TASK = "run_task"
     SET_SCHEDULE = "set_schedule"
@@ -48,12 +55,20 @@ RUN_SCHEMA = TASK_SCHEMA.extend(
     {vol.Optional(ATTR_TIMEOUT, default=timedelta(hours=1)): cv.positive_time_period}
 )
 SCHEDULE_SCHEMA = SERVER_SCHEMA.extend(SCHEDULE_FIELDS)
+RUNS_SCHEMA = SERVER_SCHEMA.extend(
+    {
+        vol.Optional(ATTR_START): cv.datetime,
+        vol.Optional(ATTR_END): cv.datetime,
+        vol.Optional(ATTR_TASK, default=[]): vol.All(cv.ensure_list, [cv.string]),
+    }
+)
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     for action, handle, schema, response in (
+        (Action.GET_RUNS, _get_runs, RUNS_SCHEMA, SupportsResponse.ONLY),
         (Action.GET_TASKS, _get_tasks, SERVER_SCHEMA, SupportsResponse.ONLY),
         (Action.RUN_TASK, _run_task, RUN_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.SET_SCHEDULE, _set_schedule, SCHEDULE_SCHEMA, SupportsResponse.OPTIONAL),
@@ -68,19 +83,19 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _start_all(call: ServiceCall) -> ServiceResponse:
-    await _coordinator(call).commands.start_all()
+    await _coordinator(call).commands.start_all(call.context)
     return {"result": ACCEPTED}
 
 
 async def _stop_all(call: ServiceCall) -> ServiceResponse:
-    await _coordinator(call).commands.stop_all()
+    await _coordinator(call).commands.stop_all(call.context)
     return {"result": ACCEPTED}
 
 
 async def _start_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     task = coordinator.commands.find(call.data[ATTR_TASK])
-    result = await coordinator.commands.start(task.name)
+    result = await coordinator.commands.start(task.name, call.context)
     response = _names(task) | {"result": result.value}
     return response | (_warning(coordinator, task) if result is StartResult.STARTED else {})
 
@@ -88,7 +103,7 @@ async def _start_task(call: ServiceCall) -> ServiceResponse:
 async def _run_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     task = coordinator.commands.find(call.data[ATTR_TASK])
-    ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT])
+    ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT], call.context)
     details = ended.as_dict() if ended else _names(task)
     return {"result": details.pop("outcome", TIMEOUT)} | details | _warning(coordinator, task)
 
@@ -96,12 +111,34 @@ async def _run_task(call: ServiceCall) -> ServiceResponse:
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     task = coordinator.commands.find(call.data[ATTR_TASK])
-    result = await coordinator.commands.stop(task.name)
+    result = await coordinator.commands.stop(task.name, call.context)
     return _names(task) | {"result": result.value}
 
 
 async def _set_schedule(call: ServiceCall) -> ServiceResponse:
-    return await async_set_schedule(_coordinator(call), call.data)
+    return await async_set_schedule(_coordinator(call), call.data, call.context)
+
+
+async def _get_runs(call: ServiceCall) -> ServiceResponse:
+    coordinator = _coordinator(call)
+    history = coordinator.session.history
+    begin, until = _time(call, ATTR_START, EVER), _time(call, ATTR_END, FOREVER)
+    if begin >= until:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="end_before_start")
+    # Also a task that the server does not list any more.
+    known = {*coordinator.session.tasks, *(run.task for run in history.copy())}
+    wanted = call.data[ATTR_TASK]
+    for task in wanted:
+        if not any(is_among(name, (task,)) for name in known):
+            coordinator.commands.find(task)
+    runs = history.between(begin, until)
+
+    def describe() -> ServiceResponse:
+        chosen = (run for run in runs if not wanted or is_among(run.task, wanted))
+        return {"runs": [run.as_dict() for run in chosen]}
+
+    # There may be thousands of runs.
+    return await call.hass.async_add_executor_job(describe)
 
 
 async def _get_tasks(call: ServiceCall) -> ServiceResponse:
@@ -142,6 +179,12 @@ def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
         call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
     return entry.runtime_data
+
+
+def _time(call: ServiceCall, field: str, otherwise: datetime) -> datetime:
+    """Return a time that was chosen, by the system's clock if it has no zone."""
+    time: datetime = call.data.get(field, otherwise)
+    return time if time.tzinfo else time.replace(tzinfo=dt_util.get_default_time_zone())
 
 
 def _warning(coordinator: PlexButlerCoordinator, task: ButlerTask) -> dict[str, str]:

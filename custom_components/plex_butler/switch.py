@@ -82,12 +82,12 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Start the task."""
-        await self.coordinator.commands.start(self.task_name)
+        await self.coordinator.commands.start(self.task_name, self.called_in)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Stop the task."""
-        await self.coordinator.commands.stop(self.task_name)
+        await self.coordinator.commands.stop(self.task_name, self.called_in)
 
 
 class PlexButlerScheduleSwitch(PlexButlerPreferenceEntity, SwitchEntity):

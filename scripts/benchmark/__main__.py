@@ -45,12 +45,13 @@ from typing import Final
 
 from .checks import check
 from .frames import beside, one_frame, scan
+from .history import history
 from .polls import polls
 from .runs import run
 from .saves import saves
 from .setups import setups
 
-ALL: Final = "1,2,3,4,5,6,7,8"
+ALL: Final = "1,2,3,4,5,6,7,8,9"
 ROW_WITHIN: Final = 180.0
 """How long one table may take, in seconds."""
 
@@ -99,6 +100,7 @@ def _full(rounds: int) -> _Rows:
         "6": lambda: saves(2_000, rounds, 15),
         "7": lambda: setups(50, rounds, 10),
         "8": lambda: idle_hours(3600),
+        "9": lambda: history(50, 5_000, rounds, 20),
     }
 
 
@@ -112,6 +114,7 @@ def _quick(rounds: int) -> _Rows:
         "6": lambda: saves(100, rounds, 5),
         "7": lambda: setups(5, rounds, 5),
         "8": lambda: idle_hours(600),
+        "9": lambda: history(50, 500, rounds, 10),
     }
 
 

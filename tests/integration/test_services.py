@@ -92,7 +92,12 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
         "behavior": None,
         "running": True,
         "known_by": "assumed",
-        "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed", "ours": True},
+        "run": {
+            "started": dt_util.utcnow().isoformat(),
+            "known_by": "assumed",
+            "ours": True,
+            "started_by": None,
+        },
         "last_run": None,
     }
 

@@ -244,7 +244,15 @@ async def test_action_editor_offers_the_fields_that_exist(hass: HomeAssistant) -
 async def test_home_assistant_finds_every_text_and_icon(hass: HomeAssistant) -> None:
     """Its own loaders know the texts and icons, down to each field and option."""
     assert await async_setup_component(hass, DOMAIN, {})
-    for category in ("triggers", "conditions", "services", "selector", "entity", "exceptions"):
+    for category in (
+        "common",
+        "triggers",
+        "conditions",
+        "services",
+        "selector",
+        "entity",
+        "exceptions",
+    ):
         found = await translation.async_get_translations(hass, "en", category, {DOMAIN})
         assert found == {
             f"component.{DOMAIN}.{category}.{path}": text for path, text in texts(EN[category])

@@ -23,6 +23,7 @@ from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.trigger import TaskEndedTrigger
 from tests.conftest import House, entry_for
 from tests.integration.automations import EVERYTHING, STARTED, automate, told, trigger
+from tests.integration.enabled import enable
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, THUMBS
 
@@ -62,6 +63,7 @@ async def test_run_is_told_from_its_start_to_its_end(
             "description": "generate_chapter_thumbs started on Cellar",
             "known_by": "assumed",
             "ours": True,
+            "started_by": None,
         },
         of_task
         | {
@@ -73,6 +75,9 @@ async def test_run_is_told_from_its_start_to_its_end(
             "last_known": ended,
             "duration": 10,
             "known_by": "observed",
+            "ours": True,
+            "started_by": None,
+            "stopped_by": None,
         },
         of_server
         | {
@@ -349,7 +354,7 @@ async def test_reload_fires_nothing_for_a_run_that_goes_on(
     assert told(calls) == STARTED
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await house.passes(10)
-    assert house.state(server, "sensor", "running_tasks").state == "1"
+    assert house.state(server, "sensor", "current_task").state == "generate_intro_markers"
     assert told(calls) == []
     await house.act(DOMAIN, "stop_all")
     await house.passes(10)
@@ -372,7 +377,7 @@ async def test_reload_fires_nothing_for_a_run_that_ended_meanwhile(
     await house.passes(10)
     assert await hass.config_entries.async_setup(loaded.entry_id)
     await house.passes(600, step=30)
-    assert house.state(server, "sensor", "running_tasks").state == "0"
+    assert house.state(server, "sensor", "current_task").state == "nothing"
     assert told(calls) == []
 
 
@@ -448,13 +453,14 @@ async def test_frozen_server_goes_on_with_its_maintenance(
 async def test_automation_finds_the_end_shown_already(
     hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry, first: str
 ) -> None:
+    enable(hass, entry, server, "event", "task_activity")
     if first == "entry":
         await house.set_up(entry, server)
     running = {"condition": f"{DOMAIN}.task_is_running", "options": {"task": THUMBS}}
     calls = async_mock_service(hass, "test", "told")
     shown = {
         "switch": "{{ states('switch.cellar_generate_chapter_thumbnails') }}",
-        "running": "{{ states('sensor.cellar_running_tasks') }}",
+        "running": "{{ states('sensor.cellar_current_task') }}",
         "maintenance": "{{ states('binary_sensor.cellar_maintenance') }}",
         "event": "{{ state_attr('event.cellar_task_activity', 'event_type') }}",
     }
@@ -474,7 +480,7 @@ async def test_automation_finds_the_end_shown_already(
     (call,) = calls
     assert call.data == {
         "switch": STATE_OFF,
-        "running": 0,
+        "running": "nothing",
         "maintenance": STATE_OFF,
         "event": "finished",
     }

@@ -17,8 +17,10 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
+    enable,
     everything,
     files_with,
+    history,
     memory,
     restart,
     the_token_went_its_way_only,
@@ -32,6 +34,9 @@ START_INTROS: Final = "button.attic_start_generate_intro_markers"
 BACKUP: Final = "switch.attic_backup_database"
 ACTIVITY: Final = "event.attic_task_activity"
 MAINTENANCE: Final = "binary_sensor.attic_maintenance"
+CALENDAR: Final = "calendar.attic_maintenance"
+CURRENT: Final = "sensor.attic_current_task"
+LAST: Final = "sensor.attic_last_task"
 RUNNING: Final = "sensor.attic_running_tasks"
 SERVER: Final = "binary_sensor.attic_server"
 START_ALL: Final = "button.attic_start_all_tasks"
@@ -39,7 +44,7 @@ STOP_ALL: Final = "button.attic_stop_all_tasks"
 STARTS: Final = "select.attic_maintenance_starts"
 ENDS: Final = "select.attic_maintenance_ends"
 PRESSED: Final = {START_ALL, START_INTROS, STOP_ALL}
-SHOWN: Final = (ACTIVITY, BACKUP, MAINTENANCE, RUNNING, SERVER)
+SHOWN: Final = (BACKUP, CALENDAR, CURRENT, LAST, MAINTENANCE, SERVER)
 
 
 async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorProcess) -> None:
@@ -47,6 +52,7 @@ async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorP
     async with instance.frontend(*USER) as frontend:
         entry_id = await add_server(frontend, simulator)
         await find_the_entities(frontend)
+        await enable(frontend, entry_id, ACTIVITY)
         await start_by_switch_and_see_it_end(frontend, simulator)
         await start_by_button_and_stop(frontend, simulator)
         await start_and_stop_by_action(frontend, simulator)
@@ -60,9 +66,11 @@ async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorP
         assert changes(before, await everything(frontend)).keys() == PRESSED
         assert files_with(instance, simulator.token) == {".storage/core.config_entries"}
         assert memory(instance, entry_id).exists()
+        assert history(instance, entry_id).exists()
         await remove(frontend, entry_id)
     await instance.stop()
     assert not memory(instance, entry_id).exists()
+    assert not history(instance, entry_id).exists()
     the_token_went_its_way_only(await simulator.requests())
     assert files_with(instance, simulator.token) == set()
     assert files_with(instance, WRONG_TOKEN) == set()
@@ -82,6 +90,9 @@ async def find_the_entities(frontend: Frontend) -> None:
     entities = await frontend.entities(DOMAIN)
     categories = {
         ACTIVITY: None,
+        CALENDAR: None,
+        CURRENT: None,
+        LAST: None,
         MAINTENANCE: None,
         RUNNING: None,
         SERVER: "diagnostic",
@@ -105,6 +116,8 @@ async def find_the_entities(frontend: Frontend) -> None:
 
     disabled = {name for name, item in entities.items() if item["disabled_by"]}
     assert disabled == {
+        ACTIVITY,
+        RUNNING,
         "switch.attic_automatic_updates",
         "button.attic_start_automatic_updates",
         *(name for name in entities if name.endswith(("_last_run", "_scheduled", "_when"))),
@@ -112,10 +125,11 @@ async def find_the_entities(frontend: Frontend) -> None:
     states = {name: frontend.states[name] for name in entities if name not in disabled}
     assert not [name for name, state in states.items() if state["state"] == "unavailable"]
     assert {name: states[name]["state"] for name in SHOWN} == {
-        ACTIVITY: "unknown",
         BACKUP: "off",
+        CALENDAR: states[CALENDAR]["state"],
+        CURRENT: "nothing",
+        LAST: "unknown",
         MAINTENANCE: "off",
-        RUNNING: "0",
         SERVER: "on",
     }
     shown = states[BACKUP]["attributes"]
@@ -126,10 +140,11 @@ async def find_the_entities(frontend: Frontend) -> None:
 async def start_by_switch_and_see_it_end(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """Start a task, see it running at once and soon observed, and see its end."""
     switch, maintenance = frontend.watch(CREDITS), frontend.watch(MAINTENANCE)
-    running = frontend.watch(RUNNING)
+    current = frontend.watch(CURRENT)
     await frontend.call("switch.turn_on", CREDITS)
     on = await switch.becomes("on")
-    assert (await running.becomes("1"))["attributes"]["tasks"] == ["generate_credits_markers"]
+    shown = await current.becomes("generate_credits_markers")
+    assert shown["attributes"]["tasks"] == ["generate_credits_markers"]
     await maintenance.becomes("on")
     # Whether the first frame or the answer to our start arrives first is nobody's promise.
     if on["attributes"].get("assumed_state"):
@@ -137,7 +152,7 @@ async def start_by_switch_and_see_it_end(frontend: Frontend, simulator: Simulato
     assert "assumed_state" not in on["attributes"]
     await simulator.advance(ALL_OF_IT)
     await switch.becomes("off", within=AT_REST)
-    await running.becomes("0")
+    await current.becomes("nothing")
     await maintenance.becomes("off")
     # The news follow what the entities show.
     await frontend.wait_for(lambda: told(frontend).get("event_type") == "finished" or None)
@@ -181,11 +196,11 @@ async def start_and_stop_by_action(frontend: Frontend, simulator: SimulatorProce
 
 async def start_and_stop_all(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """Let the server start what is due, and stop it again."""
-    maintenance, running = frontend.watch(MAINTENANCE), frontend.watch(RUNNING)
+    maintenance, current = frontend.watch(MAINTENANCE), frontend.watch(CURRENT)
     assert await frontend.ask(f"{DOMAIN}.start_all") == {"result": "accepted"}
     await maintenance.becomes("on")
     await frontend.call("button.press", STOP_ALL)
-    await running.becomes("0")
+    await current.becomes("nothing", within=AT_REST)
     await maintenance.becomes("off", within=AT_REST)
     assert await running_on(simulator) == []
     await frontend.call("button.press", START_ALL)

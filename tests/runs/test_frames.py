@@ -243,6 +243,7 @@ def test_instant_task_that_frames_show_ended_before_the_answer_to_its_start() ->
         Outcome.FINISHED,
         KnownBy.ASSUMED,
         NIGHT + seconds(0.2),
+        ours=True,
     )
 
 
@@ -503,7 +504,9 @@ def test_answer_that_it_was_running_says_nothing_of_the_start() -> None:
     server.runs.record_task_list([BACKUP, INTROS])
     server.send(BACKUP)
     server.answer_already_running(BACKUP, server.now)
-    assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED, ours=True)
+    assert server.runs.running[BACKUP] == Run(
+        BACKUP, server.now, KnownBy.ASSUMED, ours=True, start_known=False
+    )
     assert server.news() == []
     assert server.runs.unsettled
 

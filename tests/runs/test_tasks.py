@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from homeassistant.components.sensor import SensorEntityDescription
 import pytest
 import yaml
 
@@ -17,6 +18,7 @@ from custom_components.plex_butler.runs.tasks import (
     KNOWN_TASKS,
     task_key,
 )
+from custom_components.plex_butler.sensor import CURRENT_TASK, LAST_TASK
 from tests.bare_http import FIXTURES
 from tests.repository import INTEGRATION, load
 from tests.simulator import SimulatedPlex
@@ -61,7 +63,7 @@ def test_key_of_a_known_task_is_its_own_and_of_another_its_name() -> None:
     [
         ("switch", {"task"}),
         ("button", {"task", "start_all", "stop_all"}),
-        ("sensor", {"task", "running_tasks"}),
+        ("sensor", {"task", "running_tasks", "current_task", "last_task"}),
     ],
 )
 def test_every_task_has_a_name_and_an_icon(platform: str, others: set[str]) -> None:
@@ -78,6 +80,20 @@ def test_a_task_has_one_name_everywhere(key: str) -> None:
     start = entities["button"][key]["name"].removeprefix("Start ")
     assert start.casefold() == name.casefold()
     assert entities["switch"][f"{key}_scheduled"]["name"] == f"{name}: scheduled"
+    if key in KEYS:
+        assert entities["sensor"]["current_task"]["state"][key] == name
+        assert entities["sensor"]["last_task"]["state"][key] == name
+
+
+@pytest.mark.parametrize("description", [CURRENT_TASK, LAST_TASK], ids=lambda each: each.key)
+def test_every_state_of_a_sensor_that_shows_a_task_has_its_text(
+    description: SensorEntityDescription,
+) -> None:
+    assert description.options is not None
+    texts = EN["entity"]["sensor"][description.key]["state"]
+    assert [*texts] == description.options
+    assert len(set(texts.values())) == len(texts)
+    assert texts.keys() > KEYS
 
 
 def test_every_behavior_has_its_texts_and_icons() -> None:
@@ -135,6 +151,7 @@ def select(kind: str, name: str, field: str) -> dict[str, Any]:
         ("services", "start_task"),
         ("services", "stop_task"),
         ("services", "run_task"),
+        ("services", "get_runs"),
         ("triggers", "task_started"),
         ("triggers", "task_ended"),
         ("conditions", "task_is_running"),
@@ -146,7 +163,7 @@ def test_drop_down_offers_every_task(kind: str, name: str) -> None:
     assert offered["custom_value"] is True
     assert offered["sort"] is True
     assert offered["translation_key"] == "task"
-    assert offered.get("multiple", False) is (kind != "services")
+    assert offered.get("multiple", False) is (kind != "services" or name == "get_runs")
 
 
 def test_drop_down_has_a_text_for_every_task() -> None:
@@ -158,6 +175,15 @@ def test_every_outcome_has_its_text_and_icon() -> None:
     assert set(offered["options"]) == {*Outcome} == EN["selector"]["outcome"]["options"].keys()
     assert offered["multiple"] is True
     assert "custom_value" not in offered
+    for sentence in ("run", "log"):
+        for outcome in Outcome:
+            assert f"{sentence}_{outcome}" in EN["common"]
+            if outcome is not Outcome.END_NOT_SEEN:
+                assert f"{sentence}_{outcome}_after" in EN["common"]
+    assert {f"run_{known_by}" for known_by in KnownBy} <= EN["common"].keys()
+    last = EN["entity"]["sensor"]["last_task"]["state_attributes"]
+    assert last["outcome"]["state"].keys() == {*Outcome}
+    assert last["known_by"]["state"].keys() == {*KnownBy}
     shown = EN["entity"]["event"]["task_activity"]["state_attributes"]
     icons = ICONS["entity"]["event"]["task_activity"]["state_attributes"]
     events = {STARTED, *Outcome}

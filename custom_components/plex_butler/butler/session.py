@@ -25,7 +25,8 @@ from ..plex import (
     StartResult,
     StopResult,
 )
-from ..runs.models import EndedRun, RunEvent
+from ..runs.history import RunHistory
+from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
@@ -60,6 +61,7 @@ class ButlerSession:
         """Initialize without any knowledge; nothing is sent. `pause` waits between two requests."""
         self.tasks: Mapping[str, ButlerTask] = {}
         self.last_runs: Mapping[str, EndedRun] = {}
+        self.history = RunHistory()
         self.version: str | None = None
         self.tracker = RunTracker()
         self._client = client
@@ -109,14 +111,24 @@ class ButlerSession:
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return the events since the last call, in order, and update the last runs by them."""
+        """Return the events since the last call, in order, and keep the runs that have ended."""
         events = tuple(event.moved(self._clock.utc) for event in self.tracker.take_events())
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
             self.last_runs = {**self.last_runs, **ended}
+            runs = (event for event in events if isinstance(event, EndedRun))
+            self.history.add(runs, self._clock.utc(self._clock.now()))
         return events
 
     # --- restarts of Home Assistant
+
+    def restore_history(self, history: RunHistory, last_runs: Mapping[str, EndedRun]) -> None:
+        """Continue the history from before a restart, which may lack some of the last runs.
+
+        Must be called before the first poll, and may be in another thread.
+        """
+        self.history, self.last_runs = history, last_runs
+        history.add_missing(last_runs.values(), self._clock.utc(self._clock.now()))
 
     def restore_runs(
         self,
@@ -267,12 +279,14 @@ class ButlerSession:
     # Activities that are listed just before a start were not caused by it. `before_sending` is called
     # just before a command is sent, and may raise to prevent that.
 
-    async def start(self, name: str, *, before_sending: Callable[[], None]) -> StartResult:
-        """Start a task; return the server's answer."""
+    async def start(
+        self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> StartResult:
+        """Start a task, because `origin` asked for it; return the server's answer."""
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
-        with self._sending_command(), self.tracker.sending_start(name, sent) as start:
+        with self._sending_command(), self.tracker.sending_start(name, sent, origin) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
@@ -287,13 +301,15 @@ class ButlerSession:
         self._count_answer("start_task", name, result)
         return result
 
-    async def stop(self, name: str, *, before_sending: Callable[[], None]) -> StopResult:
-        """Stop a task; return the server's answer."""
+    async def stop(
+        self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> StopResult:
+        """Stop a task, because `origin` asked for it; return the server's answer."""
         before_sending()
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
-                self.tracker.record_stop(name, self._clock.now())
+                self.tracker.record_stop(name, self._clock.now(), origin)
             else:
                 self.tracker.record_not_running(name)
         self._count_answer("stop_task", name, result)
@@ -307,12 +323,14 @@ class ButlerSession:
             await self._client.start_all()
         self._statistics.count_answer("start_all", "accepted")
 
-    async def stop_all(self, *, before_sending: Callable[[], None]) -> None:
-        """Stop all tasks and empty the server's queue."""
+    async def stop_all(
+        self, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> None:
+        """Stop all tasks and empty the server's queue, because `origin` asked for it."""
         before_sending()
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
-            self.tracker.record_stop_all(self._clock.now())
+            self.tracker.record_stop_all(self._clock.now(), origin)
         self._statistics.count_answer("stop_all", "accepted")
 
     async def set_preferences(

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from ..plex import NO_PREFERENCES, ButlerTask, Preferences, Server
-from ..runs.models import EndedRun, Run
+from ..runs.models import EndedRun, Origin, Run
 
 MAINTENANCE: Final = ""
 """Stands for Butler as a whole beside the names of tasks; no task has such a name."""
@@ -39,3 +41,20 @@ class Snapshot:
         if self.maintenance != shown.maintenance:
             differing.add(MAINTENANCE)
         return differing
+
+    def origins(self, shown: Snapshot, asked_by: Origin | None) -> dict[str, Origin | None]:
+        """Return whose doing it is that the runs of tasks differ, the latest change last.
+
+        `asked_by` sent the command whose effects these are: also that a task which Plex says to be
+        running already is shown as such.
+        """
+        changes: list[tuple[datetime, str, Origin | None]] = []
+        for task in self.differences(shown) - {MAINTENANCE}:
+            run, ended = self.running.get(task), self.last_runs.get(task)
+            if run and run != shown.running.get(task):
+                changes.append(
+                    (run.since, task, run.started_by or (asked_by if run.ours else None))
+                )
+            elif ended:
+                changes.append((ended.last_known, task, ended.ended_by))
+        return {task: origin for _, task, origin in sorted(changes, key=itemgetter(0))}

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from . import rules
 from .activities import ActivityList
-from .models import KnownBy, Outcome, RunEvent
+from .models import KnownBy, Origin, Outcome, RunEvent
 from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, BY_NAME
 from .tracked_run import TrackedRun
 
@@ -34,9 +34,9 @@ class OpenRuns:
 
     # --- commands
 
-    def begin(self, task: str, now: datetime) -> TrackedRun:
+    def begin(self, task: str, now: datetime, origin: Origin | None) -> TrackedRun:
         """Begin a run with a start that is about to be sent. It does not count as running yet."""
-        run = self._sent[task] = self._our_start(task, now)
+        run = self._sent[task] = replace(self._our_start(task, now), started_by=origin)
         self.runs.setdefault(task, run)
         if (known := BY_NAME.get(task)) and known.activity_type:
             # What is listed now was read just before, and what is listed later may be this run's.
@@ -73,7 +73,7 @@ class OpenRuns:
         # A run that has ended since the start was sent does not come back.
         run = self.runs.setdefault(task, self._our_start(task, now))
         if run is sent or not run.confirmed:
-            run.start_known, run.foreign = False, frozenset()
+            run.start_known, run.foreign, run.started_by = False, frozenset(), None
         run.ours = run.confirmed = True
         run.grace_until = now + rules.GRACE_ALREADY_RUNNING
         self._collect_activities(task, run)
@@ -82,7 +82,9 @@ class OpenRuns:
         """Record that there was no answer to a start: it counts only if evidence follows."""
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.
-        again = replace(self._our_start(task, sent.since), foreign=sent.foreign)
+        again = replace(
+            self._our_start(task, sent.since), foreign=sent.foreign, started_by=sent.started_by
+        )
         self._collect_activities(task, self.runs.setdefault(task, again))
 
     def withdraw(self, task: str, sent: TrackedRun) -> None:
@@ -101,10 +103,10 @@ class OpenRuns:
         finally:
             self._held.subtract(held)
 
-    def stop(self, task: str, now: datetime) -> None:
+    def stop(self, task: str, now: datetime, origin: Origin | None) -> None:
         """End a run that the server has stopped; the last activity may go on for minutes (seen)."""
         if task in self.runs:
-            self.end(task, Outcome.STOPPED, now)
+            self.end(task, Outcome.STOPPED, now, origin)
         self._deny_listed(task)
 
     def end_by_answer(self, task: str) -> None:
@@ -115,12 +117,18 @@ class OpenRuns:
             # Nor can the activities that are listed now be this task's.
             self._deny_listed(task)
 
-    def end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
+    def end(
+        self,
+        task: str,
+        outcome: Outcome,
+        ended: datetime | None,
+        stopped_by: Origin | None = None,
+    ) -> None:
         """End a run."""
         run = self.runs.pop(task)
         if run.confirmed:
             self._announce(task, run)
-            self._events.append(run.as_ended(task, outcome, ended))
+            self._events.append(run.as_ended(task, outcome, ended, stopped_by))
 
     # --- evidence
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from .models import EndedRun, KnownBy, Outcome, Run
+from .models import EndedRun, KnownBy, Origin, Outcome, Run
 
 
 @dataclass(slots=True)
@@ -22,6 +22,7 @@ class TrackedRun:
     `polls_without`: how many polls since the last activity have shown no evidence.
     `polls_failed`: a poll has failed since the last evidence, so that the end may have been missed.
     `announced`: the event of the start was collected, or there is none.
+    `started_by`: who asked for the start that began it.
     `activities`: the listed ones that are evidence; kept only for a run that is `ours`.
     """
 
@@ -39,6 +40,7 @@ class TrackedRun:
     polls_without: int = 0
     polls_failed: bool = False
     announced: bool = False
+    started_by: Origin | None = None
     activities: set[str] = field(default_factory=set)
 
     @property
@@ -70,13 +72,28 @@ class TrackedRun:
 
     def as_run(self, task: str) -> Run:
         """Return what is shown of the run."""
-        return Run(task, self.since if self.start_known else None, self.known_by, self.ours)
+        return Run(task, self.since, self.known_by, self.ours, self.start_known, self.started_by)
 
-    def as_ended(self, task: str, outcome: Outcome, ended: datetime | None) -> EndedRun:
+    def as_ended(
+        self,
+        task: str,
+        outcome: Outcome,
+        ended: datetime | None,
+        stopped_by: Origin | None = None,
+    ) -> EndedRun:
         """Return what is kept of the run once it has ended."""
         if outcome is Outcome.END_NOT_SEEN:
             ended = None
-        started = self.since if self.start_known else None
-        duration = max(ended - started, timedelta()) if ended and started else None
-        last_known = ended or self.last_seen or self.since
-        return EndedRun(task, started, ended, duration, outcome, self.known_by, last_known)
+        return EndedRun(
+            task=task,
+            since=self.since,
+            ended=ended,
+            duration=max(ended - self.since, timedelta()) if ended and self.start_known else None,
+            outcome=outcome,
+            known_by=self.known_by,
+            last_known=ended or self.last_seen or self.since,
+            ours=self.ours,
+            start_known=self.start_known,
+            started_by=self.started_by,
+            stopped_by=stopped_by,
+        )

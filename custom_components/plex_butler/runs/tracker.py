@@ -13,7 +13,7 @@ from datetime import datetime
 from ..plex import Activity, ActivityChanged
 from . import rules
 from .activities import ActivityList, Row
-from .models import KnownBy, Outcome, Run, RunEvent
+from .models import KnownBy, Origin, Outcome, Run, RunEvent
 from .open_runs import OpenRuns
 from .tasks import BY_ACTIVITY_TYPE
 from .tracked_run import TrackedRun
@@ -125,13 +125,15 @@ class RunTracker:
     # --- the answers to our commands
 
     @contextmanager
-    def sending_start(self, task: str, now: datetime) -> Iterator[SentStart]:
-        """Track a start that is sent inside the `with` block.
+    def sending_start(
+        self, task: str, now: datetime, origin: Origin | None = None
+    ) -> Iterator[SentStart]:
+        """Track a start that is sent inside the `with` block, because `origin` asked for it.
 
         If the block records no answer, because of an error or a cancellation, the start counts only
         if evidence follows.
         """
-        run = self._open.begin(task, now)
+        run = self._open.begin(task, now, origin)
         sent = SentStart(self._open, task, run)
         try:
             yield sent
@@ -143,20 +145,20 @@ class RunTracker:
         """Track a stop that is sent inside the `with` block: meanwhile no evidence ends these runs."""
         return self._open.hold(tasks)
 
-    def record_stop(self, task: str, now: datetime) -> None:
+    def record_stop(self, task: str, now: datetime, origin: Origin | None = None) -> None:
         """Record the answer that the server stopped a task, or removed it from its queue."""
-        self._open.stop(task, now)
+        self._open.stop(task, now, origin)
 
     def record_not_running(self, task: str) -> None:
         """Record the answer that a task was not running."""
         self._open.end_by_answer(task)
 
-    def record_stop_all(self, now: datetime) -> None:
+    def record_stop_all(self, now: datetime, origin: Origin | None = None) -> None:
         """Record that the server stopped all tasks and emptied its queue."""
         # Also those that do not run: their last activities may be listed and are no evidence.
         observable = (known.name for known in BY_ACTIVITY_TYPE.values())
         for task in dict.fromkeys([*self._open.runs, *observable]):
-            self._open.stop(task, now)
+            self._open.stop(task, now, origin)
 
     # --- what the server shows
 
