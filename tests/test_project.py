@@ -128,6 +128,7 @@ FLOORS: Final = ("butler", "runs", "plex")
 ROOT_FLOORS: Final = (
     {"__init__"},
     {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
+    {"targets"},
     {"entity"},
     {"coordinator"},
     {"commands"},

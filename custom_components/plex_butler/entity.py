@@ -16,6 +16,11 @@ from .runs.tasks import BY_NAME
 _TASK: Final = "task_"
 
 
+def task_prefix(machine_identifier: str) -> str:
+    """Return what the unique ids of the entities of a task begin with; its name follows."""
+    return f"{machine_identifier}_{_TASK}"
+
+
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
     """Base class of the entities of a server. A state is written only if what it shows has changed."""
 
@@ -100,7 +105,7 @@ def async_follow_tasks(
     """Add one entity for every task that the server lists, and remove those of other tasks."""
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
-    prefix = f"{coordinator.data.server.machine_identifier}_{_TASK}"
+    prefix = task_prefix(coordinator.data.server.machine_identifier)
     known: set[str] = set()
 
     @callback

@@ -111,6 +111,11 @@ class Frontend(Connection):
             name: about["fields"] for name, about in offer.items() if name.startswith(f"{domain}.")
         }
 
+    async def offered_for(self, kind: str, target: Json, domain: str) -> set[str]:
+        """Return what the automation editor offers of an integration *By target*."""
+        listed: list[str] = await self.command(f"get_{kind}s_for_target", target=target)
+        return {name for name in listed if name.startswith(f"{domain}.")}
+
     async def entry_in(self, state: str, domain: str) -> Json:
         """Wait until a config entry of an integration is in a state, and return it."""
         entries: list[Json] = []
