@@ -1,11 +1,11 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
@@ -211,8 +211,17 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if isinstance(err, UnauthorizedError):
             self.outages.act_on(err)
             self._async_refresh_soon()
-        elif was_open:
+        elif was_open or self.session.viewers.due:
             self._async_refresh_soon()
+
+    @callback
+    def async_count_sessions(self) -> CALLBACK_TYPE:
+        """Count the sessions in which something is played, until the returned function is called.
+
+        Must be called before `async_start`: the first count follows the try to open the stream.
+        """
+        self.session.viewers.want(wanted=True)
+        return partial(self.session.viewers.want, wanted=False)
 
     # --- showing
 

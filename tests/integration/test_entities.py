@@ -59,7 +59,7 @@ async def test_every_listed_task_has_a_switch_and_a_button(
         entity = registered["sensor", f"{server.machine_identifier}_task_{name}"]
         assert entity.entity_category is EntityCategory.DIAGNOSTIC
         assert entity.disabled_by is not None
-    assert len(registered) == 3 * len(server.butler.tasks) + 6
+    assert len(registered) == 3 * len(server.butler.tasks) + 7
 
 
 @pytest.mark.usefixtures("loaded")
@@ -71,6 +71,7 @@ async def test_names_and_device(
         (BUTTON, BACKUP, "Start backup database"),
         (BUTTON, "start_all", "Start all tasks"),
         (BUTTON, "stop_all", "Stop all tasks"),
+        ("binary_sensor", "being_watched", "Being watched"),
         ("binary_sensor", "maintenance", "Maintenance"),
         ("binary_sensor", "server", "Server"),
         ("sensor", "running_tasks", "Running tasks"),

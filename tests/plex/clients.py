@@ -20,6 +20,7 @@ READS: Final[dict[str, Call]] = {
     "GET /": PlexClient.server,
     "GET /butler": PlexClient.tasks,
     "GET /activities": PlexClient.activities,
+    "GET /status/sessions": PlexClient.sessions,
 }
 COMMANDS: Final[dict[str, Call]] = {
     "POST /butler/BackupDatabase": lambda client: client.start_task("BackupDatabase"),

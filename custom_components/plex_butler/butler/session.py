@@ -21,6 +21,7 @@ from ..plex import (
     PlexError,
     PreferencesChanged,
     Server,
+    SessionChanged,
     StartResult,
     StopResult,
 )
@@ -34,6 +35,7 @@ from .shared_reads import SharedReads
 from .snapshot import Snapshot
 from .statistics import Statistics
 from .stream import ChangesDuringPoll, StreamHealth
+from .viewers import Viewers
 
 MOST_READS: Final = 3
 """How often the activities are read for one poll or start while commands keep being answered."""
@@ -55,6 +57,7 @@ class ButlerSession:
         self.last_runs: Mapping[str, EndedRun] = {}
         self.version: str | None = None
         self.tracker = RunTracker()
+        self.viewers = Viewers(client, statistics)
         self._client = client
         self._statistics = statistics
         self._clock = clock or SteadyClock()
@@ -92,6 +95,7 @@ class ButlerSession:
             self.last_runs,
             self.tracker.maintenance,
             server_busy,
+            self.viewers.count,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -136,7 +140,7 @@ class ButlerSession:
     # --- polling
 
     async def poll(self, *, server_updated: Callable[[], None]) -> bool:
-        """Read the activities, and the list of tasks if it is due; return whether it was.
+        """Read the activities, and whatever else is due; return whether the list of tasks was.
 
         `server_updated` is called as soon as another version answers, which ends every run.
         """
@@ -150,6 +154,7 @@ class ButlerSession:
                 self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
+        await self.viewers.count_if_due(self._clock.now(), stream=self._stream.is_reliable)
         return due
 
     async def _read_task_list(self, server_updated: Callable[[], None]) -> None:
@@ -169,6 +174,7 @@ class ButlerSession:
         Returns whether its maintenance may be the reason.
         """
         self._stream.record_poll_failure()
+        self.viewers.read_next()
         self.tracker.record_server_busy(self._clock.now())
         return self.tracker.maintenance
 
@@ -176,6 +182,7 @@ class ButlerSession:
         """Record that a poll failed: the next one has to read everything."""
         self._schedule.read_task_list_next()
         self._stream.record_poll_failure()
+        self.viewers.read_next()
         self.tracker.record_poll_failure()
 
     def read_task_list_next(self) -> None:
@@ -217,6 +224,7 @@ class ButlerSession:
         self._statistics.stream["opened"] += 1
         self._stream.record_opened()
         self._schedule.read_task_list_next()
+        self.viewers.read_next()
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
         """Record the changes of one frame; return whether only a poll can show what they mean."""
@@ -227,6 +235,8 @@ class ButlerSession:
                 self._stream.record_change()
                 unclear |= not self._during_poll.record(change)
                 unclear |= self.tracker.record_change(change, now)
+            elif isinstance(change, SessionChanged):
+                unclear |= self.viewers.record_change(change)
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):

@@ -16,7 +16,8 @@ class Snapshot:
     """Everything that entities show, at one moment.
 
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
-    server accepts connections but answers nothing, because of its maintenance.
+    server accepts connections but answers nothing, because of its maintenance. `sessions`: in how
+    many something is played; None if that is not known.
     """
 
     server: Server
@@ -25,6 +26,7 @@ class Snapshot:
     last_runs: Mapping[str, EndedRun]
     maintenance: bool
     server_busy: bool = False
+    sessions: int | None = None
 
     def differences(self, shown: Snapshot) -> set[str]:
         """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""

@@ -39,6 +39,7 @@ from .models import (
     Notification,
     PreferencesChanged,
     Server,
+    SessionChanged,
     StartResult,
     StopResult,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "ProxyRefusesError",
     "Server",
     "ServerError",
+    "SessionChanged",
     "StartResult",
     "StartingUpError",
     "StopResult",

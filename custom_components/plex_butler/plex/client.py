@@ -21,7 +21,14 @@ from .models import (
     StartResult,
     StopResult,
 )
-from .parse import MOST_TASKS, is_task_name, parse_activities, parse_server, parse_tasks
+from .parse import (
+    MOST_TASKS,
+    is_task_name,
+    parse_activities,
+    parse_server,
+    parse_sessions,
+    parse_tasks,
+)
 from .requests import ServerRequests
 
 REQUEST_TIMEOUT: Final = 10.0
@@ -107,6 +114,14 @@ class PlexClient:
             return None if answer.status == 404 else self._parse_activities(answer.body)
 
         return await self._requests.send("GET", "/activities", read, (200, 404))
+
+    async def sessions(self) -> int | None:
+        """Return in how many sessions something is played; None if the server has no list of them."""
+
+        def read(answer: Answer) -> int | None:
+            return None if answer.status == 404 else parse_sessions(answer.body)
+
+        return await self._requests.send("GET", "/status/sessions", read, (200, 404))
 
     async def start_task(self, name: str) -> StartResult:
         """Start a task by the server's name for it.
