@@ -74,9 +74,9 @@ class BeingWatchedBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Let the sessions be counted."""
+        """Let the sessions be counted, for the first time before the first state is written."""
+        self.async_on_remove(await self.coordinator.async_count_sessions())
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.async_count_sessions())
 
     @property
     @override

@@ -1,6 +1,7 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Final, override
 
@@ -178,6 +179,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
 
+    async def async_count_sessions(self) -> CALLBACK_TYPE:
+        """Count the sessions in which something is played, until the returned function is called."""
+        self.session.viewers.want(wanted=True)
+        await self.session.count_sessions()
+        self.data = replace(self.data, sessions=self.session.viewers.count)
+        return partial(self.session.viewers.want, wanted=False)
+
     @callback
     def _async_refresh_soon(self) -> None:
         self.config_entry.async_create_background_task(
@@ -211,17 +219,8 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if isinstance(err, UnauthorizedError):
             self.outages.act_on(err)
             self._async_refresh_soon()
-        elif was_open or self.session.viewers.due:
+        elif was_open:
             self._async_refresh_soon()
-
-    @callback
-    def async_count_sessions(self) -> CALLBACK_TYPE:
-        """Count the sessions in which something is played, until the returned function is called.
-
-        Must be called before `async_start`: the first count follows the try to open the stream.
-        """
-        self.session.viewers.want(wanted=True)
-        return partial(self.session.viewers.want, wanted=False)
 
     # --- showing
 

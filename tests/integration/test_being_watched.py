@@ -40,8 +40,9 @@ def shown(hass: HomeAssistant) -> tuple[str, int | None]:
 async def test_player_is_shown_at_once_and_its_reports_cost_nothing(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
+    # Once before the first state, and once when the stream was open.
     await house.passes(60)
-    assert asked(server) == 1
+    assert asked(server) == 2
     assert shown(hass) == (STATE_OFF, 0)
     server.users.play()
     await house.settled()
@@ -75,15 +76,24 @@ async def test_player_is_shown_at_once_and_its_reports_cost_nothing(
     assert asked(server) == 1
 
 
-async def test_film_that_plays_already_is_found(
+async def test_film_that_plays_already_is_found_before_the_first_state(
     hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:
+    states: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == WATCHED and event.data["new_state"]:
+            states.append(event.data["new_state"].state)
+
+    hass.bus.async_listen("state_changed", note)
     server.users.play()
     await house.set_up(entry, server)
     assert shown(hass) == (STATE_ON, 1)
     await house.passes(60)
+    assert states == [STATE_ON]
     # Its first report is the first that is heard of it.
-    assert asked(server) == 2
+    assert asked(server) == 3
     await house.passes(300, step=30)
     assert asked(server) == 0
 
@@ -160,7 +170,7 @@ async def test_server_without_a_list_of_sessions(
     setattr(server.faults, fault, True)
     await house.set_up(entry, server)
     assert shown(hass) == (STATE_UNKNOWN, None)
-    assert asked(server) == 1
+    assert asked(server) == 2
     await house.passes(1500, step=30)
     assert asked(server) == 2
     server.butler.start("DeepMediaAnalysis")
@@ -175,7 +185,7 @@ async def test_server_without_a_list_of_sessions(
     diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     answers = diagnostics["statistics"]["answers"]
     key = "no_list" if fault == "no_sessions" else "not_owner"
-    assert answers[f"sessions: {key}"] == 3
+    assert answers[f"sessions: {key}"] == 4
     setattr(server.faults, fault, False)
     server.users.play()
     await house.passes(700, step=30)

@@ -154,8 +154,12 @@ class ButlerSession:
                 self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
-        await self.viewers.count_if_due(self._clock.now(), stream=self._stream.is_reliable)
+        await self.count_sessions()
         return due
+
+    async def count_sessions(self) -> None:
+        """Count the sessions in which something is played, if it is time to."""
+        await self.viewers.count_if_due(self._clock.now(), stream=self._stream.is_reliable)
 
     async def _read_task_list(self, server_updated: Callable[[], None]) -> None:
         self._server = await self._client.server()
