@@ -137,7 +137,7 @@ ROOT_FLOORS: Final = (
         "trigger",
         *PLATFORMS,
     },
-    {"run_log"},
+    {"run_log", "targets"},
     {"entity", "schedule_action"},
     {"coordinator"},
     {"commands"},

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_ENTITY_ID
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -24,6 +24,7 @@ from .plex import BEHAVIOR_NEVER, ButlerTask, StartResult
 from .runs.models import EndedRun, Run
 from .runs.tasks import is_among, task_key
 from .schedule_action import SCHEDULE_FIELDS, async_set_schedule
+from .targets import async_find
 
 ATTR_END = "end"
 ATTR_START = "start"
@@ -50,7 +51,9 @@ class Action(StrEnum):
 
 
 SERVER_SCHEMA = vol.Schema({vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string})
-TASK_SCHEMA = SERVER_SCHEMA.extend({vol.Required(ATTR_TASK): cv.string})
+TASK_SCHEMA = SERVER_SCHEMA.extend(
+    {vol.Optional(ATTR_TASK): cv.string, vol.Optional(ATTR_ENTITY_ID): cv.entity_ids}
+)
 RUN_SCHEMA = TASK_SCHEMA.extend(
     {vol.Optional(ATTR_TIMEOUT, default=timedelta(hours=1)): cv.positive_time_period}
 )
@@ -93,24 +96,21 @@ async def _stop_all(call: ServiceCall) -> ServiceResponse:
 
 
 async def _start_task(call: ServiceCall) -> ServiceResponse:
-    coordinator = _coordinator(call)
-    task = coordinator.commands.find(call.data[ATTR_TASK])
+    coordinator, task = _task(call)
     result = await coordinator.commands.start(task.name, call.context)
     response = _names(task) | {"result": result.value}
     return response | (_warning(coordinator, task) if result is StartResult.STARTED else {})
 
 
 async def _run_task(call: ServiceCall) -> ServiceResponse:
-    coordinator = _coordinator(call)
-    task = coordinator.commands.find(call.data[ATTR_TASK])
+    coordinator, task = _task(call)
     ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT], call.context)
     details = ended.as_dict() if ended else _names(task)
     return {"result": details.pop("outcome", TIMEOUT)} | details | _warning(coordinator, task)
 
 
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
-    coordinator = _coordinator(call)
-    task = coordinator.commands.find(call.data[ATTR_TASK])
+    coordinator, task = _task(call)
     result = await coordinator.commands.stop(task.name, call.context)
     return _names(task) | {"result": result.value}
 
@@ -170,13 +170,35 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
     }
 
 
-def _coordinator(call: ServiceCall) -> PlexButlerCoordinator:
-    """Return the coordinator of the chosen server, or of the only one.
+def _task(call: ServiceCall) -> tuple[PlexButlerCoordinator, ButlerTask]:
+    """Return the task that was named, either by its switch or by itself, and its coordinator.
+
+    Raises ServiceValidationError.
+    """
+    match call.data.get(ATTR_ENTITY_ID), call.data.get(ATTR_TASK):
+        case [entity_id], None if ATTR_CONFIG_ENTRY_ID not in call.data:
+            entry_id, name = async_find(call.hass, entity_id) or (None, None)
+            if name is None:
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="not_a_task",
+                    translation_placeholders={"entity": entity_id},
+                )
+        case None, str(name):
+            entry_id = None
+        case _:
+            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="name_one_task")
+    coordinator = _coordinator(call, entry_id)
+    return coordinator, coordinator.commands.find(name)
+
+
+def _coordinator(call: ServiceCall, entry_id: str | None = None) -> PlexButlerCoordinator:
+    """Return the coordinator of the given or chosen server, or of the only one.
 
     Raises ServiceValidationError.
     """
     entry: PlexButlerConfigEntry = service.async_get_config_entry(
-        call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
+        call.hass, DOMAIN, entry_id or call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
     return entry.runtime_data
 

@@ -21,6 +21,7 @@ READS: Final[dict[str, Call]] = {
     "GET /butler": PlexClient.tasks,
     "GET /activities": PlexClient.activities,
     "GET /:/prefs": PlexClient.preferences,
+    "GET /status/sessions": PlexClient.sessions,
 }
 COMMANDS: Final[dict[str, Call]] = {
     "POST /butler/BackupDatabase": lambda client: client.start_task("BackupDatabase"),

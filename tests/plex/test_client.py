@@ -179,6 +179,7 @@ OPENAPI = {
     "GET /",
     "GET /activities",
     "GET /butler",
+    "GET /status/sessions",
     "POST /butler",
     "DELETE /butler",
     "POST /butler/BackupDatabase",

@@ -215,6 +215,7 @@ async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
     [
         ("GET /butler", 404),
         ("GET /activities", 404),
+        ("GET /status/sessions", 404),
         ("POST /butler/BackupDatabase", 200),
         ("POST /butler/BackupDatabase", 202),
         ("POST /butler/BackupDatabase", 404),

@@ -70,6 +70,8 @@ class Api:
                 rows = server.activities.rows() if access is Access.OWNER else []
                 container = {"size": len(rows)} | ({"Activity": rows} if rows else {})
                 return self._container(request, "MediaContainer", container)
+            case "/status/sessions" if not server.faults.no_sessions:
+                return self._sessions(request)
             case preferences if preferences == _PREFERENCES:
                 return self._settings(request, list(server.preferences.rows()))
             case "/:/prefs/get" if not server.faults.no_prefs_get:
@@ -185,6 +187,13 @@ class Api:
             return titles[status]
         too_soon = request.method == "GET" and self._server.preferences.refuses_to_be_read()
         return _BAD_REQUEST if too_soon else None
+
+    def _sessions(self, request: web.Request) -> Coroutine[Any, Any, web.StreamResponse]:
+        """List the sessions; the rows have the names of their types in XML only (seen)."""
+        rows = self._server.players.rows()
+        json_wanted = wire.wants_json(request) and not self._server.faults.always_xml
+        listed = {"Metadata" if json_wanted else "Video": rows} if rows else {}
+        return self._container(request, "MediaContainer", {"size": len(rows)} | listed)
 
     def _put(self, request: web.Request) -> web.Response:
         """Set preferences. An unknown name is answered with 200 all the same (measured)."""

@@ -21,6 +21,7 @@ from .clock import Clock
 from .faults import Faults
 from .front import Front
 from .notifications import Notifications
+from .players import Players
 from .prefs import Preferences
 from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
 from .users import Users
@@ -94,7 +95,8 @@ class SimulatedPlex:
             at_once=at_once,
             on_stall=self._stall,
         )
-        self.users = Users(self.clock, self.activities, self.notifications.publish)
+        self.players = Players(self.clock, self.faults, self.notifications.publish)
+        self.users = Users(self.clock, self.activities, self.players, self.notifications.publish)
         self._stalled = False
         self._from_next_command: dict[str, Any] = {}
         self._speed = speed
@@ -194,6 +196,7 @@ class SimulatedPlex:
         await self.stop_listening()
         self.butler.reset()
         self.activities.reset()
+        self.players.reset()
         await self.listen()
 
     async def advance(self, seconds: float) -> None:
@@ -241,7 +244,7 @@ class SimulatedPlex:
             to_the_app = request.path == "/" and "text/html" in request.headers.get("Accept", "")
             return refusal(title, to_the_app=to_the_app)
         response = await self._api.answer(request, access)
-        while faults.late_answers == request.method:
+        while faults.late_answers in (request.method, request.path):
             await asyncio.sleep(0)
         if faults.drop_reply and request.method not in ("GET", "HEAD"):
             return Dropped()

@@ -19,7 +19,8 @@ class Snapshot:
 
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
     server accepts connections but answers nothing, because of its maintenance. `preferences` are
-    those that decide when Butler runs the tasks; none if the server does not list them.
+    those that decide when Butler runs the tasks; none if the server does not list them. `sessions`:
+    in how many something is played; None if that is not known.
     """
 
     server: Server
@@ -29,6 +30,7 @@ class Snapshot:
     maintenance: bool
     server_busy: bool = False
     preferences: Preferences = NO_PREFERENCES
+    sessions: int | None = None
 
     def differences(self, shown: Snapshot) -> set[str]:
         """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification, PreferencesChanged
+from ..plex import (
+    BUTLER_ROW,
+    Activity,
+    ActivityChanged,
+    Notification,
+    PreferencesChanged,
+    SessionChanged,
+)
 
 MOST_KINDS: Final = 200
 """How many types, and how many uuids of Butler's row, are counted separately; real servers have fewer."""
@@ -54,6 +61,8 @@ class Statistics:
             self.frames["butler row"] += change.activity.type == BUTLER_ROW
         elif isinstance(change, PreferencesChanged):
             self.frames["preferences"] += 1
+        elif isinstance(change, SessionChanged):
+            self.frames["sessions"] += 1
         else:
             self.frames["changes dropped"] += 1
 

@@ -46,6 +46,7 @@ from .models import (
     Notification,
     PreferencesChanged,
     Server,
+    SessionChanged,
     StartResult,
     StopResult,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "ProxyRefusesError",
     "Server",
     "ServerError",
+    "SessionChanged",
     "StartResult",
     "StartingUpError",
     "StopResult",

@@ -28,7 +28,14 @@ from .models import (
     StartResult,
     StopResult,
 )
-from .parse import MOST_TASKS, is_task_name, parse_activities, parse_server, parse_tasks
+from .parse import (
+    MOST_TASKS,
+    is_task_name,
+    parse_activities,
+    parse_server,
+    parse_sessions,
+    parse_tasks,
+)
 from .preferences import Preferences, PreferenceValue, parse_preferences
 from .requests import ServerRequests
 
@@ -145,6 +152,14 @@ class PlexClient:
         )
         with _refusing_preferences():
             await self._requests.send("PUT", f"{_PREFERENCES}?{query}", _status)
+
+    async def sessions(self) -> int | None:
+        """Return in how many sessions something is played; None if the server has no list of them."""
+
+        def read(answer: Answer) -> int | None:
+            return None if answer.status == 404 else parse_sessions(answer.body)
+
+        return await self._requests.send("GET", "/status/sessions", read, (200, 404))
 
     async def start_task(self, name: str) -> StartResult:
         """Start a task by the server's name for it.
