@@ -143,7 +143,7 @@ def entry(server: SimulatedPlex) -> MockConfigEntry:
 
 
 def _is_stream(task: asyncio.Future[Any]) -> bool:
-    return isinstance(task, asyncio.Task) and task.get_name().endswith("notification stream")
+    return isinstance(task, asyncio.Task) and task.get_name().endswith(" stream")
 
 
 class House:

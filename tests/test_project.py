@@ -57,7 +57,7 @@ def test_manifest() -> None:
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
     assert manifest["requirements"] == []
     known = {"categories", "codeowners", "config_flow", "connectivity", "documentation", "domain"}
-    assert manifest["dependencies"] == ["network"]
+    assert manifest["dependencies"] == ["network", "webhook"]
     known |= {
         "dependencies",
         "integration_type",
@@ -138,10 +138,21 @@ ROOT_FLOORS: Final = (
         *PLATFORMS,
     },
     {"run_log", "targets"},
-    {"entity", "schedule_action"},
+    {"entity", "options_flow", "schedule_action"},
+    {"webhook"},
     {"coordinator"},
     {"commands"},
-    {"device", "outages", "run_store", "history_store", "run_events", "operations", "origins"},
+    {"reports"},
+    {
+        "device",
+        "outages",
+        "plex_log",
+        "run_store",
+        "history_store",
+        "run_events",
+        "operations",
+        "origins",
+    },
     {"repairs", "connection", "entry_file", "texts"},
     {"const", "names", "stored_rows"},
 )
@@ -195,15 +206,15 @@ def test_files_beside_the_packages_import_downwards_only() -> None:
             assert module not in floors or floors[module] > floors[path.stem], (path, name)
 
 
-def test_flow_is_seen_by_the_config_flow_only_and_sees_what_it_needs() -> None:
-    """The parts of the dialogue know how a server is asked, and nothing of the coordinator."""
+def test_flow_is_seen_by_the_two_flows_only_and_sees_what_it_needs() -> None:
+    """The parts of the dialogues know how a server is asked, and nothing of the coordinator."""
     may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const", "names"))
     assert modules("flow")
     for path in modules():
         names = [name for name in imported(path) if name.startswith(OURS)]
         if path.parent.name == "flow":
             assert all(name.startswith(may_see) for name in names), (path, names)
-        elif path.stem != "config_flow":
+        elif path.stem not in ("config_flow", "options_flow"):
             assert not any(name.startswith(f"{OURS}flow.") for name in names), (path, names)
 
 

@@ -6,7 +6,7 @@ from homeassistant.config_entries import (
     ConfigEntryChange,
     ConfigEntryState,
 )
-from homeassistant.const import CONF_VERIFY_SSL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import CONF_VERIFY_SSL, CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -19,9 +19,11 @@ from .entry_file import async_remove_file
 from .history_store import HISTORY
 from .origins import async_follow_authors
 from .outages import async_forget_failures
+from .repairs import async_create_webhook_repair, async_delete_corruption_repair
 from .run_log import async_log_runs
 from .run_store import RUNS
 from .services import async_setup_services
+from .webhook import async_register_webhook
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -51,6 +53,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_log_runs(entry)
     coordinator.async_start()
+    async_register_webhook(hass, entry)
 
     @callback
     def store(_: Event) -> None:
@@ -69,6 +72,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
-    """Remove what is stored about a server."""
+    """Remove what is stored about a server, and say what may be left of it elsewhere."""
+    async_delete_corruption_repair(hass, entry)
+    if CONF_WEBHOOK_ID in entry.options:
+        async_create_webhook_repair(hass, entry)
     for content in (RUNS, HISTORY):
         await async_remove_file(hass, entry.entry_id, content)

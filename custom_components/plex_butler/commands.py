@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -54,15 +54,21 @@ class Commands:
         operations: Operations,
         origins: Origins,
         *,
+        before: Callable[[], Awaitable[None]],
         after: Callable[[Origin | None], None],
     ) -> None:
-        """Initialize; `after` is called after every command, successful or not."""
+        """Initialize.
+
+        `before` is called before what may start a task is sent; `after` is called after every
+        command, successful or not, with its origin.
+        """
         self._entry = entry
         self._session = session
         self._outages = outages
         self._run_events = run_events
         self._operations = operations
         self._origins = origins
+        self._before = before
         self._after = after
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -85,9 +91,8 @@ class Commands:
 
         Of two concurrent starts, the second waits for the answer to the first.
         """
-        origin = self._origins.async_origin(context)
-        async with self._starting[name]:
-            return await self._send(partial(self._session.start, name, origin=origin), origin, name)
+        result, _ = await self._start(name, context)
+        return result
 
     async def run(self, name: str, at_most: timedelta, context: Context) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
@@ -96,9 +101,12 @@ class Commands:
         call is cancelled. Raises HomeAssistantError also if the config entry is unloaded meanwhile.
         """
         with self._run_events.collect_ended_runs(name) as ended_runs:
-            await self.start(name, context)
+            _, sent = await self._start(name, context)
             while not ended_runs.empty():
-                ended_runs.get_nowait()  # An earlier run, which had ended before the answer.
+                ended = ended_runs.get_nowait()
+                # Plex's log may be faster than the answer; but an earlier run is not this one.
+                if ended.since >= sent:
+                    return ended
             try:
                 async with asyncio.timeout(at_most.total_seconds()):
                     return await self._next(ended_runs)
@@ -108,21 +116,43 @@ class Commands:
     async def stop(self, name: str, context: Context) -> StopResult:
         """Stop a task by the server's own name."""
         origin = self._origins.async_origin(context)
-        return await self._send(partial(self._session.stop, name, origin=origin), origin, name)
+        return await self._send(partial(self._session.stop, name, origin=origin), name, origin)
 
     async def start_all(self, context: Context) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
-        await self._send(self._session.start_all, self._origins.async_origin(context))
+
+        async def start_all(*, before_sending: Callable[[], None]) -> None:
+            await self._before()
+            await self._session.start_all(before_sending=before_sending)
+
+        await self._send(start_all, origin=self._origins.async_origin(context))
 
     async def stop_all(self, context: Context) -> None:
         """Stop all tasks and empty the server's queue."""
         origin = self._origins.async_origin(context)
-        await self._send(partial(self._session.stop_all, origin=origin), origin)
+        await self._send(partial(self._session.stop_all, origin=origin), origin=origin)
+
+    async def _start(self, name: str, context: Context) -> tuple[StartResult, datetime]:
+        """Start a task; return the server's answer, and when the start was sent, in UTC."""
+        origin = self._origins.async_origin(context)
+        sent: list[datetime] = []
+
+        async def start(*, before_sending: Callable[[], None]) -> StartResult:
+            def note() -> None:
+                before_sending()
+                sent.append(self._session.utc(self._session.now()))
+
+            await self._before()
+            return await self._session.start(name, before_sending=note, origin=origin)
+
+        async with self._starting[name]:
+            result = await self._send(start, name, origin)
+        return result, sent[0]
 
     async def set_schedule(self, values: Mapping[str, PreferenceValue], context: Context) -> None:
         """Set preferences by the server's ids, all at once; what the server has made of them is shown."""
         origin = self._origins.async_origin(context)
-        await self._send(partial(self._session.set_preferences, values), origin)
+        await self._send(partial(self._session.set_preferences, values), origin=origin)
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""
@@ -136,7 +166,7 @@ class Commands:
             ) from None
 
     async def _send[R](
-        self, command: _Command[R], origin: Origin | None, name: str | None = None
+        self, command: _Command[R], name: str | None = None, origin: Origin | None = None
     ) -> R:
         """Send a command, for the task of this name if it is for one.
 

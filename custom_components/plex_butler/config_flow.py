@@ -11,6 +11,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import callback
@@ -40,6 +41,7 @@ from .flow.server_check import (
 from .flow.sign_in import ServerChoice, WaitingSignIn, start_sign_in
 from .flow.takeover import takeover_address, takeover_data, takeover_entries
 from .names import as_text
+from .options_flow import PlexButlerOptionsFlow
 from .plex import (
     HostnameMismatchError,
     NotOwnerError,
@@ -95,6 +97,13 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._plex_direct = ""
         self._https_address = ""
         self._saved = False
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the flow for the options of a server."""
+        return PlexButlerOptionsFlow()
 
     # Menus: add a server, change it, or replace its token
 

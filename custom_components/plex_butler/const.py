@@ -21,3 +21,5 @@ PLATFORMS: Final = [
 ATTR_OUTCOME: Final = "outcome"
 ATTR_TASK: Final = "task"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
+CONF_LOG: Final = "log"
+CONF_WEBHOOK: Final = "webhook"

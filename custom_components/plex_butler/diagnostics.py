@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 from yarl import URL
 
-from .const import CONF_CLIENT_IDENTIFIER
+from .const import CONF_CLIENT_IDENTIFIER, CONF_LOG, CONF_WEBHOOK
 from .coordinator import PlexButlerConfigEntry
 from .runs.history import RunHistory
 from .runs.models import EndedRun, Run
@@ -31,6 +31,9 @@ async def async_get_config_entry_diagnostics(
             **async_redact_data(entry.data, TO_REDACT),
             CONF_URL: f"{url.scheme}://{REDACTED}:{url.port}",
             "has_token": bool(entry.data[CONF_TOKEN]),
+        },
+        "options": {
+            option: entry.options.get(option, False) for option in (CONF_LOG, CONF_WEBHOOK)
         },
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
@@ -54,6 +57,7 @@ async def async_get_config_entry_diagnostics(
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
         "preferences": {key: each.value for key, each in snapshot.preferences.by_id.items()},
         "running": [_without_authors(run) for run in snapshot.running.values()],
+        "backups": snapshot.backups and asdict(snapshot.backups),
         "last_runs": [_without_authors(ended) for ended in snapshot.last_runs.values()],
         "history": _counts(coordinator.session.history),
         "statistics": coordinator.statistics.as_dict(),

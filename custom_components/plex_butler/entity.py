@@ -11,6 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .butler.snapshot import Snapshot
+from .const import DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask, Preference, PreferenceValue
 from .runs.tasks import BY_NAME
@@ -145,6 +146,16 @@ class PlexButlerPreferenceEntity(PlexButlerEntity):
     async def async_set(self, value: PreferenceValue) -> None:
         """Set the preference."""
         await self.coordinator.commands.set_schedule({self._preference_id: value}, self.called_in)
+
+
+@callback
+def async_remove_entity(entry: PlexButlerConfigEntry, platform: str, key: str) -> None:
+    """Remove an entity of the server that the options no longer include."""
+    coordinator = entry.runtime_data
+    registry = er.async_get(coordinator.hass)
+    unique_id = f"{coordinator.data.server.machine_identifier}_{key}"
+    if entity_id := registry.async_get_entity_id(platform, DOMAIN, unique_id):
+        registry.async_remove(entity_id)
 
 
 @callback

@@ -24,7 +24,12 @@ from .plex import (
     StartingUpError,
     UnauthorizedError,
 )
-from .repairs import REPAIRS, async_create_repair, async_delete_repairs
+from .repairs import (
+    REPAIRS,
+    async_create_repair,
+    async_delete_log_repair,
+    async_delete_repairs,
+)
 
 FAILURE_INTERVAL: Final = timedelta(seconds=30)
 """How often a server is polled after a failure."""
@@ -216,4 +221,5 @@ class Outages:
 def async_forget_failures(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete the repair issues of a config entry that is no longer set up, and what led to them."""
     async_delete_repairs(hass, entry)
+    async_delete_log_repair(hass, entry)
     hass.data.get(_LASTING, {}).pop(entry.entry_id, None)

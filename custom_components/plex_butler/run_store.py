@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .butler.backups import StoredBackups
 from .entry_file import Content
 from .runs.models import EndedRun
 from .runs.tracked_run import TrackedRun
@@ -25,6 +26,7 @@ class StoredRuns:
     runs: Mapping[str, TrackedRun] = field(default_factory=dict)
     last_runs: Mapping[str, EndedRun] = field(default_factory=dict)
     denied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    backups: StoredBackups | None = None
 
 
 def _write(runs: StoredRuns) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def _write(runs: StoredRuns) -> dict[str, Any]:
         "runs": {task: to_row(run) for task, run in runs.runs.items()},
         "last_runs": [to_row(ended) for ended in runs.last_runs.values()],
         "denied": {type_: list(uuids) for type_, uuids in runs.denied.items()},
+        "backups": runs.backups and to_row(runs.backups),
     }
 
 
@@ -69,9 +72,15 @@ def _read(stored: object) -> tuple[StoredRuns, bool]:
         }
     except UNREADABLE:
         denied, complete = {}, False
+    backups: StoredBackups | None = None
+    if row := stored.get("backups"):
+        try:
+            backups = from_row(StoredBackups, row)
+        except UNREADABLE:
+            complete = False
     version = version if isinstance(version, str) else None
     proven = version is not None and row_proven is True
-    return StoredRuns(version, proven, tracked, ended, denied), complete
+    return StoredRuns(version, proven, tracked, ended, denied, backups), complete
 
 
 RUNS: Final = Content(suffix="", save_delay=SAVE_DELAY, empty=StoredRuns, read=_read, write=_write)

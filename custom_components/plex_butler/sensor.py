@@ -1,4 +1,4 @@
-"""Sensors: which task runs, which ran last, how many run, and when each task last ran."""
+"""Sensors: which task runs, which ran last, when each last ran, and the last good backup."""
 
 from datetime import datetime
 from typing import Any, Final, override
@@ -14,8 +14,14 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .butler.backups import GoodBackup
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
+from .entity import (
+    PlexButlerServerEntity,
+    PlexButlerTaskEntity,
+    async_follow_tasks,
+    async_remove_entity,
+)
 from .plex import ButlerTask
 from .runs.models import EndedRun
 from .runs.tasks import BY_NAME, KNOWN_TASKS, task_key
@@ -28,7 +34,7 @@ ANOTHER_TASK: Final = "another_task"
 NOT_TOLD: Final = "not_told"
 
 _KEYS: Final = sorted(task.key for task in KNOWN_TASKS)
-_HOW_IT_RAN: Final = ("outcome", "started", "ended", "duration", "known_by")
+_HOW_IT_RAN: Final = ("outcome", "started", "ended", "duration", "known_by", "plex_log")
 
 CURRENT_TASK = SensorEntityDescription(
     key="current_task",
@@ -48,6 +54,11 @@ RUNNING_TASKS = SensorEntityDescription(
     state_class=SensorStateClass.MEASUREMENT,
     entity_registry_enabled_default=False,
 )
+LAST_GOOD_BACKUP = SensorEntityDescription(
+    key="last_good_backup",
+    translation_key="last_good_backup",
+    device_class=SensorDeviceClass.TIMESTAMP,
+)
 
 
 async def async_setup_entry(
@@ -64,6 +75,10 @@ async def async_setup_entry(
             RunningTasksSensor(coordinator, RUNNING_TASKS),
         )
     )
+    if coordinator.data.backups:
+        async_add_entities((LastGoodBackupSensor(coordinator, LAST_GOOD_BACKUP),))
+    else:
+        async_remove_entity(entry, SENSOR_DOMAIN, LAST_GOOD_BACKUP.key)
     async_follow_tasks(entry, SENSOR_DOMAIN, async_add_entities, LastRunSensor)
 
 
@@ -141,6 +156,32 @@ class RunningTasksSensor(PlexButlerServerEntity, SensorEntity):
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return the keys of these tasks, or the name of a task that has none."""
         return {"tasks": [task_key(name) for name in self.coordinator.data.running]}
+
+
+class LastGoodBackupSensor(PlexButlerServerEntity, SensorEntity):
+    """When Plex last reported a good backup; unknown until it does."""
+
+    @property
+    @override
+    def shown(self) -> GoodBackup | None:
+        """Return what the state depends on."""
+        return self._last
+
+    @property
+    def _last(self) -> GoodBackup | None:
+        return backups.last if (backups := self.coordinator.data.backups) else None
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Return when the report arrived."""
+        return self._last.time if self._last else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return where Plex has reported it."""
+        return {"source": self._last.source.value if self._last else None}
 
 
 class LastRunSensor(PlexButlerTaskEntity, SensorEntity):

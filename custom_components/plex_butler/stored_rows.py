@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from homeassistant.util import dt as dt_util
 
+from .butler.backups import BackupSource, StoredBackups
 from .runs.models import EndedRun, KnownBy, Origin, Outcome
 from .runs.tracked_run import TrackedRun
 
@@ -16,8 +17,8 @@ UNREADABLE: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueEr
 _NOT_STORED: Final = "activities"
 
 
-def to_row(run: TrackedRun | EndedRun | Origin) -> dict[str, Any]:
-    """Return a run in a form that JSON can hold."""
+def to_row(run: TrackedRun | EndedRun | Origin | StoredBackups) -> dict[str, Any]:
+    """Return a run, or the reports of backups, in a form that JSON can hold."""
     row: dict[str, Any] = {}
     for each in fields(run):
         if each.name == _NOT_STORED:
@@ -37,8 +38,8 @@ def to_row(run: TrackedRun | EndedRun | Origin) -> dict[str, Any]:
     return row
 
 
-def from_row[R: (TrackedRun, EndedRun, Origin)](kind: type[R], row: Any) -> R:
-    """Return a run as it was stored. Raises one of UNREADABLE."""
+def from_row[R: (TrackedRun, EndedRun, Origin, StoredBackups)](kind: type[R], row: Any) -> R:
+    """Return what was stored. Raises one of UNREADABLE."""
     values: dict[str, Any] = {
         each.name: _READERS[each.type](row[each.name])
         for each in fields(kind)
@@ -94,10 +95,13 @@ _READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     str | None: _optional(_exact(str)),
     datetime: _time,
     datetime | None: _optional(_time),
+    timedelta: _duration,
     timedelta | None: _optional(_duration),
     frozenset[str]: read_uuids,
     KnownBy: KnownBy,
     Outcome: Outcome,
+    BackupSource | None: _optional(BackupSource),
+    Outcome | None: _optional(Outcome),
     Origin | None: _optional(_origin),
 }
 """How the value of a field of each type is read."""

@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .butler.snapshot import Snapshot
+from .const import CONF_LOG
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entity import (
     PlexButlerPreferenceEntity,
@@ -48,9 +49,13 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
 
     @property
     @override
-    def shown(self) -> tuple[Run | None, bool | None]:
+    def shown(self) -> tuple[Run | None, bool | None, bool]:
         """Return what the state depends on."""
-        return self._run, self._schedule_enabled
+        return self._run, self._schedule_enabled, self._queued
+
+    @property
+    def _queued(self) -> bool:
+        return self.task_name in self.coordinator.data.queued
 
     @property
     def _schedule_enabled(self) -> bool | None:
@@ -76,8 +81,15 @@ class PlexButlerTaskSwitch(PlexButlerTaskEntity, SwitchEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return whether the server's schedule includes the task; None if the server does not say."""
-        return {"schedule_enabled": self._schedule_enabled}
+        """Return whether the server's schedule includes the task; None if the server does not say.
+
+        If the server's log is read, also whether it says that the task waits for its time, which it
+        does not tell.
+        """
+        attributes = {"schedule_enabled": self._schedule_enabled}
+        if self.coordinator.config_entry.options.get(CONF_LOG):
+            attributes["queued"] = self._queued
+        return attributes
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:

@@ -41,7 +41,7 @@ def _sentences(hass: HomeAssistant, run: Run | EndedRun) -> Iterator[str]:
         yield text(hass, f"run_{run.outcome}")
     if not run.start_known:
         yield text(hass, "run_start_not_seen")
-    yield text(hass, f"run_{run.known_by}")
+    yield text(hass, "run_plex_log" if run.plex_log else f"run_{run.known_by}")
     if author := _author(hass, run.started_by):
         yield text(hass, "run_started_by", {"author": author})
     elif run.ours and run.start_known:

@@ -293,6 +293,16 @@ CASES: Final = (
     _case(NO_EFFECT, "old_hour_labels"),
     _case(NO_EFFECT, "no_enum_labels"),
     _case(NO_EFFECT, "never_is_ignored"),
+    _case(NO_EFFECT, "no_log", "log_for_everybody", "log_other_verbs", "log_exceptions"),
+    _case(NO_EFFECT, log_refused=403, backup_code=11),
+    _case(
+        NO_EFFECT,
+        "webhooks_off",
+        "no_plex_pass",
+        "untyped_webhook",
+        "backup_fails",
+        "by_name_is_silent",
+    ),
     _case(NO_EFFECT, "no_row"),
     _case(NO_EFFECT, "row_always_100"),
     _case(NO_EFFECT, "row_indeterminate"),
@@ -310,6 +320,7 @@ PLEX_TV_CASES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("", {"slow": 0.002}),
     ("", {"strings": True}),
     ("not_plex_tv", {"always_xml": True}),
+    ("", {"only_at": "/webhooks", "no_plex_pass": True, "webhooks_lost": True}),
     ("", {"created": 200}),
 )
 """The menu with which a sign-in ends, empty if it goes on; and the faults of plex.tv."""

@@ -28,6 +28,7 @@ from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 from tests import conftest
 from tests.conftest import entry_for
+from tests.integration.plex_log import set_up_with_log
 from tests.repository import ROOT, load
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
@@ -219,7 +220,7 @@ def test_tasks_to_choose_from_are_those_of_the_table(blueprints: dict[str, Bluep
 def test_what_is_said_of_tasks_that_are_seen_is_true(blueprints: dict[str, Blueprint]) -> None:
     description = blueprints["not_run_for_days"].metadata["description"]
     translated = load("translations/en.json")["selector"]["task"]["options"]
-    seen, _, started = description.partition("All others, ")
+    seen, _, started = description.partition("all others, ")
     assert {key for key, label in translated.items() if label in seen} == SEEN
     assert {key for key, label in translated.items() if label in started} == {"backup_database"}
 
@@ -284,6 +285,24 @@ async def test_quick_backup_is_given_the_minutes_that_the_user_chose(
     assert results(then) == ["end_not_seen"]
     assert results(otherwise) == []
     assert commands(server) == ["POST /butler/BackupDatabase"]
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "succeeded"), (11, "failed")])
+async def test_what_plexs_log_says_of_the_backup_decides(
+    house: House,
+    server: SimulatedPlex,
+    then: list[ServiceCall],
+    otherwise: list[ServiceCall],
+    code: int,
+    result: str,
+) -> None:
+    server.butler.profiles[BACKUP] = Profile(duration=0.1)
+    server.faults.backup_code = code
+    await set_up_with_log(house, server)
+    await back_up(house)
+    await house.passes(60)
+    assert results(otherwise if code else then) == [result]
+    assert results(then if code else otherwise) == []
 
 
 @pytest.mark.usefixtures("loaded")

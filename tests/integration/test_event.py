@@ -63,7 +63,14 @@ def changes(house: House, server: SimulatedPlex) -> Iterator[list[State]]:
 async def test_from_start_to_finish(house: House, server: SimulatedPlex) -> None:
     state = house.state(server, EVENT, KEY)
     assert state.state == STATE_UNKNOWN
-    assert state.attributes[ATTR_EVENT_TYPES] == ["started", "finished", "stopped", "end_not_seen"]
+    assert state.attributes[ATTR_EVENT_TYPES] == [
+        "started",
+        "finished",
+        "stopped",
+        "end_not_seen",
+        "succeeded",
+        "failed",
+    ]
     with changes(house, server) as collected:
         began = dt_util.utcnow()
         await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")

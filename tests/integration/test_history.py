@@ -45,6 +45,7 @@ ROW: dict[str, Any] = {
         "entity_id": "automation.night",
     },
     "stopped_by": None,
+    "plex_log": False,
 }
 
 
@@ -104,6 +105,7 @@ async def test_every_run_is_there_newest_first(house: House) -> None:
         "known_by": "observed",
         "ours": True,
         "started_by": None,
+        "plex_log": False,
         "stopped_by": None,
     }
     assert all(datetime.fromisoformat(run["last_known"]).tzinfo for run in runs)
@@ -293,7 +295,7 @@ async def test_file_that_cannot_be_read_is_forgotten(
         "a text",
         {},
         ROW | {"task": None},
-        ROW | {"outcome": "succeeded"},
+        ROW | {"outcome": "exploded"},
         ROW | {"last_known": "yesterday"},
         ROW | {"started_by": "user"},
         ROW | {"started_by": {"context_id": 7}},

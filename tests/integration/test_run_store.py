@@ -71,6 +71,7 @@ async def test_last_run_is_remembered(
         "known_by": "observed",
         "ours": True,
         "started_by": None,
+        "plex_log": False,
         "stopped_by": None,
     }
     assert 5 <= last_run["duration"] <= 15
@@ -300,6 +301,12 @@ ENDED: dict[str, Any] = {
     "known_by": "observed",
     "last_known": "2026-01-01T02:00:20+00:00",
 }
+BACKUPS: dict[str, Any] = {
+    "since": "2026-01-01T02:00:00+00:00",
+    "silence": 60.0,
+    "time": None,
+    "source": None,
+}
 NAN, INFINITE = float("nan"), float("inf")
 
 
@@ -355,7 +362,7 @@ async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
         {"duration": INFINITE},
         {"duration": True},
         {"duration": "20"},
-        {"outcome": "succeeded"},
+        {"outcome": "exploded"},
         {"last_known": None},
     ],
     ids=str,
@@ -384,6 +391,11 @@ async def test_last_run_that_is_not_as_it_was_written_is_forgotten_and_the_other
         ({"denied": {"media.generate.intros": [1]}}, False),
         ({"denied": []}, False),
         ({"denied": None}, False),
+        ({"backups": 7}, False),
+        ({"backups": {"silence": 1.0}}, False),
+        ({"backups": BACKUPS | {"silence": None}}, False),
+        ({"backups": BACKUPS | {"source": "hearsay"}}, False),
+        ({"backups": BACKUPS | {"time": "2026-01-01T02:00:00"}}, False),
         ({"version": "1.43", "row_proven": True, "last_runs": {"a": ENDED}}, True),
     ],
 )
@@ -399,6 +411,7 @@ async def test_rest_of_a_file_that_is_not_as_it_was_written_counts(
     hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
     stored = await EntryFile(hass, "x", RUNS).load()
     assert (set(stored.runs), stored.row_proven) == ({"Good"}, proven)
+    assert stored.backups is None
     assert caplog.text.count("cannot be read and are forgotten") == 1
 
 

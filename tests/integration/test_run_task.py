@@ -51,6 +51,7 @@ async def test_end_is_told_once_the_row_stays_idle_as_of_its_turn(
         "known_by": "observed",
         "ours": True,
         "started_by": None,
+        "plex_log": False,
         "stopped_by": None,
     }
     assert starts(server) == [(f"/butler/{THUMBS}", 200)]
@@ -111,6 +112,7 @@ async def test_instant_task_that_no_poll_sees(house: House, server: SimulatedPle
         "known_by": "assumed",
         "ours": True,
         "started_by": None,
+        "plex_log": False,
         "stopped_by": None,
     }
 
@@ -363,6 +365,7 @@ async def test_server_that_goes_away_is_not_waited_for(house: House, server: Sim
         "known_by": "observed",
         "ours": True,
         "started_by": None,
+        "plex_log": False,
         "stopped_by": None,
     }
 

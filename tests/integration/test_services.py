@@ -97,6 +97,7 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
             "known_by": "assumed",
             "ours": True,
             "started_by": None,
+            "plex_log": False,
         },
         "last_run": None,
     }

@@ -376,6 +376,7 @@ async def test_what_is_told_while_polls_fail_waits_for_the_next_good_one(
         "known_by": "observed",
         "ours": False,
         "started_by": None,
+        "plex_log": False,
     }
 
 

@@ -71,6 +71,7 @@ async def test_run_is_told_from_its_start_to_its_end(
             "known_by": "assumed",
             "ours": True,
             "started_by": None,
+            "plex_log": False,
         },
         of_task
         | {
@@ -84,6 +85,7 @@ async def test_run_is_told_from_its_start_to_its_end(
             "known_by": "observed",
             "ours": True,
             "started_by": None,
+            "plex_log": False,
             "stopped_by": None,
         },
         of_server
@@ -241,8 +243,8 @@ async def test_script_waits_for_the_end_of_what_it_started(
 @pytest.mark.parametrize(
     "invalid",
     [
-        trigger("task_ended", outcome="succeeded"),
-        trigger("task_ended", outcome=["finished", "failed"]),
+        trigger("task_ended", outcome="exploded"),
+        trigger("task_ended", outcome=["finished", "exploded"]),
         trigger("task_ended", task={"key": "backup_database"}),
         trigger("task_ended", since="yesterday"),
         trigger("task_started", outcome="finished"),
@@ -502,7 +504,7 @@ async def test_automation_finds_the_end_shown_already(
 
 async def test_outcome_that_there_is_not_is_told_in_words(hass: HomeAssistant) -> None:
     with pytest.raises(vol.Invalid) as wrong:
-        await TaskEndedTrigger.async_validate_config(hass, {"options": {"outcome": "succeeded"}})
+        await TaskEndedTrigger.async_validate_config(hass, {"options": {"outcome": "exploded"}})
     assert str(wrong.value).startswith(
-        "value must be one of ['end_not_seen', 'finished', 'stopped']"
+        "value must be one of ['end_not_seen', 'failed', 'finished', 'stopped', 'succeeded']"
     )

@@ -63,7 +63,7 @@ def test_key_of_a_known_task_is_its_own_and_of_another_its_name() -> None:
     [
         ("switch", {"task"}),
         ("button", {"task", "start_all", "stop_all"}),
-        ("sensor", {"task", "running_tasks", "current_task", "last_task"}),
+        ("sensor", {"task", "running_tasks", "current_task", "last_task", "last_good_backup"}),
     ],
 )
 def test_every_task_has_a_name_and_an_icon(platform: str, others: set[str]) -> None:
@@ -189,7 +189,7 @@ def test_every_outcome_has_its_text_and_icon() -> None:
     events = {STARTED, *Outcome}
     assert shown["event_type"]["state"].keys() == icons["event_type"]["state"].keys() == events
     assert shown["known_by"]["state"].keys() == {*KnownBy}
-    assert shown.keys() == {"event_type", "task", "name", "duration", "known_by"}
+    assert shown.keys() == {"event_type", "task", "name", "duration", "known_by", "plex_log"}
     for outcome, text in EN["selector"]["outcome"]["options"].items():
         assert shown["event_type"]["state"][outcome] == text
 

@@ -81,8 +81,16 @@ class Api:
             case "/:/eventsource/notifications":
                 return server.notifications.event_source(request, access)
             case stream if stream in _STREAMS and not server.faults.no_websocket:
-                return server.notifications.websocket(request, access)
+                return self._stream(request, access)
         return None
+
+    def _stream(
+        self, request: web.Request, access: Access
+    ) -> Coroutine[Any, Any, web.StreamResponse]:
+        notifications = self._server.notifications
+        if status := notifications.refuses(request, access):
+            return _refused(status)
+        return notifications.websocket(request, access)
 
     def _command(self, method: str, path: str) -> web.Response:
         """Start or stop; a path without a name is the Butler as a whole."""
@@ -241,6 +249,10 @@ class Api:
         if request.transport:
             request.transport.close()
         return response
+
+
+async def _refused(status: int) -> web.Response:
+    return refusal({403: "403 Forbidden"}.get(status, _NOT_FOUND))
 
 
 def _path(request: web.Request) -> str:

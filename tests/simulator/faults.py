@@ -128,6 +128,32 @@ class Faults:
     never_is_ignored: bool = False
     """A task whose behavior is "never" runs if it is started by its name."""
 
+    # The log
+    log_refused: int = 0
+    """The stream of the log is answered with this status: 403 to one who is no admin."""
+    log_for_everybody: bool = False
+    """Shared users may read the log, too (not known); otherwise they get a 403."""
+    no_log: bool = False
+    """An old server: it knows no filter, and never sends its log."""
+    log_other_verbs: bool = False
+    """Butler says of each task more than is known of, and in other words."""
+    log_exceptions: bool = False
+    """Each task throws an exception, and goes on."""
+    backup_code: int = 0
+    """The code with which a backup ends; 0 is a good one."""
+
+    # The webhooks
+    webhooks_off: bool = False
+    """They are switched off in the server's settings."""
+    no_plex_pass: bool = False
+    """The account of its owner has no Plex Pass."""
+    untyped_webhook: bool = False
+    """The part with the JSON has no content type of its own."""
+    backup_fails: bool = False
+    """The database fails its integrity check: there is no backup, and nothing is sent."""
+    by_name_is_silent: bool = False
+    """Only a scheduled backup sends an event; not known of a real server."""
+
     # Butler's row among the activities
     no_row: bool = False
     """There is none."""

@@ -82,6 +82,7 @@ SETTINGS: Final = (
         "Comma separated list of IP addresses or networks that need not log in.",
         advanced=True,
     ),
+    Setting("logDebug", True, "general", "Enable Plex Media Server debug logging", advanced=True),
     Setting(
         "ButlerStartHour",
         2,

@@ -20,11 +20,14 @@ from .butler import Butler
 from .clock import Clock
 from .faults import Faults
 from .front import Front
+from .log import Log
 from .notifications import Notifications
 from .players import Players
 from .prefs import Preferences
+from .run import Run
 from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
 from .users import Users
+from .webhooks import Webhooks
 
 EVENING: Final = datetime(2026, 11, 23, 20)
 """When a simulated server's clock begins, if nothing else is said: long before its window."""
@@ -80,6 +83,7 @@ class SimulatedPlex:
             self.faults, tasks, allowed_networks, lambda: self.has_plex_pass
         )
         self._plex_pass = plex_pass
+        self.log = Log(self.clock, self.preferences, self.faults, self.notifications.publish)
         self.auth = Auth(
             self.faults, self.preferences, owner_token or secrets.token_urlsafe(15), claimed
         )
@@ -93,8 +97,11 @@ class SimulatedPlex:
             lingering=lingering,
             nightly=nightly,
             at_once=at_once,
+            log=self.log,
             on_stall=self._stall,
+            on_finish=self._finish,
         )
+        self.webhooks = Webhooks(self.faults, friendly_name, machine_identifier)
         self.players = Players(self.clock, self.faults, self.notifications.publish)
         self.users = Users(self.clock, self.activities, self.players, self.notifications.publish)
         self._stalled = False
@@ -181,6 +188,7 @@ class SimulatedPlex:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticking
+        await self.webhooks.sent()
         await self.stop_listening()
 
     async def listen(self) -> None:
@@ -198,12 +206,17 @@ class SimulatedPlex:
         self.activities.reset()
         self.players.reset()
         await self.listen()
+        self.log.restarted()
 
     async def advance(self, seconds: float) -> None:
         """Let simulated time pass, and what it brings about reach those who listen."""
         self.clock.advance(seconds)
         for _ in range(3):
             await asyncio.sleep(0)
+
+    def _finish(self, run: Run) -> None:
+        if run.task == "BackupDatabase":
+            self.webhooks.backed_up(scheduled=run.scheduled)
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled

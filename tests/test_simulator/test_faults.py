@@ -14,18 +14,22 @@ import pytest
 import trustme
 
 from tests.bare_http import JSON, ask, request, send, session_of
+from tests.receiver import receiver
 from tests.simulator import Faults, SimulatedPlex
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 type Check = Callable[[SimulatedPlex], Awaitable[bool]]
 
+BACKUP = "BackupDatabase"
 SILENT = "DeepMediaAnalysis"
 NEVER = "GenerateMediaIndexFiles"
 SOCKET = "/:/websockets/notifications"
 
 VALUES: Final[dict[str, Any]] = {
+    "backup_code": 11,
     "late_answers": "POST",
+    "log_refused": 403,
     "prefs_status": 403,
     "prefs_unreadable": 2,
     "proxy_status": 404,
@@ -530,6 +534,108 @@ async def never_is_ignored(server: SimulatedPlex) -> bool:
     runs = NEVER in server.butler.running
     server.butler.stop(NEVER)
     return runs
+
+
+# --- the log
+
+
+async def log_of_backup(server: SimulatedPlex, token: str | None = None) -> list[str] | int:
+    """Return what a backup writes into the log; or the status with which that is refused."""
+    written = []
+    tokens = (token,) if token else ()
+    async with session_of(server, *tokens) as session:
+        try:
+            async with session.ws_connect(f"{server.url}{SOCKET}?filters=log") as log:
+                server.butler.start(BACKUP)
+                await server.advance(1)
+                with suppress(TimeoutError):
+                    while True:
+                        frame = json.loads((await log.receive(timeout=0.05)).data)
+                        (row,) = frame["NotificationContainer"]["LogSentNotification"]
+                        written.append(row["message"])
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+    return written
+
+
+@shows
+async def log_refused(server: SimulatedPlex) -> bool:
+    async with session_of(server) as session, session.ws_connect(server.url + SOCKET):
+        return await log_of_backup(server) == 403
+
+
+@shows
+async def log_for_everybody(server: SimulatedPlex) -> bool:
+    refused = await log_of_backup(server, server.shared_token) == 403
+    assert await log_of_backup(server)
+    return not refused
+
+
+@shows
+async def no_log(server: SimulatedPlex) -> bool:
+    return await log_of_backup(server) == []
+
+
+@shows
+async def log_other_verbs(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return f"Butler: Considering '{BACKUP}'" in written
+
+
+@shows
+async def log_exceptions(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return "Uncaught exception running subtask" in written
+
+
+@shows
+async def backup_code(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return written[-1] == "Database backup completed: 11"
+
+
+# --- the webhooks
+
+
+async def after_backup(server: SimulatedPlex, *, scheduled: bool = False) -> list[Any]:
+    """Return what arrives after a backup, each part with its content type."""
+    async with receiver() as received:
+        server.webhooks.addresses = [received.url]
+        server.webhooks.backed_up(scheduled=scheduled)
+        await server.webhooks.sent()
+    return [parts["payload"] for parts in received.parts]
+
+
+@shows
+async def webhooks_off(server: SimulatedPlex) -> bool:
+    return not await after_backup(server)
+
+
+@shows
+async def no_plex_pass(server: SimulatedPlex) -> bool:
+    return not await after_backup(server)
+
+
+@shows
+async def untyped_webhook(server: SimulatedPlex) -> bool:
+    [(content_type, content)] = await after_backup(server)
+    assert json.loads(content)["event"] == "admin.database.backup"
+    assert content_type in (None, "application/json")
+    return content_type is None
+
+
+@shows
+async def backup_fails(server: SimulatedPlex) -> bool:
+    return not await after_backup(server, scheduled=True)
+
+
+@shows
+async def by_name_is_silent(server: SimulatedPlex) -> bool:
+    assert await after_backup(server, scheduled=True)
+    return not await after_backup(server)
 
 
 # --- Butler's row

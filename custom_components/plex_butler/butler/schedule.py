@@ -49,10 +49,13 @@ class PollSchedule:
         """Return how long to wait before the next poll; `unsettled`: something runs."""
         if self._wait_until and now < self._wait_until:
             return self._wait_until - now
-        recent = self._commanded is not None and now - self._commanded < GRACE
-        if recent or unsettled or self.task_list_due or self.unclear:
+        if self.is_recent(now) or unsettled or self.task_list_due or self.unclear:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if stream else IDLE_INTERVAL
+
+    def is_recent(self, now: datetime) -> bool:
+        """Return whether a command was sent a moment ago, so that evidence may follow."""
+        return self._commanded is not None and now - self._commanded < GRACE
 
     def record_command(self, now: datetime) -> None:
         """Record a command that was answered, or may have arrived."""

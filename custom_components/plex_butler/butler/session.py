@@ -31,13 +31,15 @@ from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
+from .backups import BACKUP_TASK, Backups, BackupSource, GoodBackup, StoredBackups
+from .changes_during_poll import ChangesDuringPoll
 from .clock import SteadyClock
 from .preferences import ServerPreferences
 from .schedule import PollSchedule
 from .shared_reads import SharedReads
 from .snapshot import Snapshot
 from .statistics import Statistics
-from .stream import ChangesDuringPoll, StreamHealth
+from .stream import StreamHealth
 from .viewers import Viewers
 
 MOST_READS: Final = 3
@@ -65,6 +67,7 @@ class ButlerSession:
         self.last_runs: Mapping[str, EndedRun] = {}
         self.history = RunHistory()
         self.version: str | None = None
+        self.backups: Backups | None = None
         self.tracker = RunTracker()
         self.viewers = Viewers(client, statistics)
         self._client = client
@@ -81,6 +84,15 @@ class ButlerSession:
     def now(self) -> datetime:
         """Return the time for intervals, which is not what the system's clock shows."""
         return self._clock.now()
+
+    def utc(self, time: datetime) -> datetime:
+        """Return the UTC of a time of `now`."""
+        return self._clock.utc(time)
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether anything runs, or a command was sent a moment ago."""
+        return self.tracker.unsettled or self._schedule.is_recent(self._clock.now())
 
     @property
     def pace(self) -> timedelta:
@@ -103,6 +115,11 @@ class ButlerSession:
 
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what entities show. Must not be called before the first good poll."""
+        report = None
+        if self.backups:
+            report = self.backups.report(
+                self.tasks.get(BACKUP_TASK), self.last_runs.get(BACKUP_TASK)
+            )
         return Snapshot(
             self._server,
             self.tasks,
@@ -112,6 +129,8 @@ class ButlerSession:
             server_busy,
             self.preferences,
             self.viewers.count,
+            self.tracker.log.scheduled,
+            report,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -123,6 +142,24 @@ class ButlerSession:
             runs = (event for event in events if isinstance(event, EndedRun))
             self.history.add(runs, self._clock.utc(self._clock.now()))
         return events
+
+    # --- what Plex itself reports
+
+    def listen_for_backups(self, stored: StoredBackups | None) -> None:
+        """Begin to take reports of backups. Must be called before the first poll."""
+        self.backups = Backups(self._clock, stored)
+
+    def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
+        """Record a good backup that Plex reports now; None if that is no news.
+
+        It is kept with the run that it may be of: it is not known which runs Plex reports.
+        """
+        if self.backups is None or not (backup := self.backups.record_good_backup(source)):
+            return None
+        running = self.tracker.running.get(BACKUP_TASK)
+        run = running.moved(self._clock.utc) if running else self.last_runs.get(BACKUP_TASK)
+        self._statistics.record_backup(backup, run)
+        return backup
 
     # --- restarts of Home Assistant
 
@@ -291,12 +328,12 @@ class ButlerSession:
     # --- commands
 
     # Activities that are listed just before a start were not caused by it. `before_sending` is called
-    # just before a command is sent, and may raise to prevent that.
+    # just before a command is sent, and may raise to prevent that. `origin` has asked for it.
 
     async def start(
         self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
     ) -> StartResult:
-        """Start a task, because `origin` asked for it; return the server's answer."""
+        """Start a task; return the server's answer."""
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
@@ -318,7 +355,7 @@ class ButlerSession:
     async def stop(
         self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
     ) -> StopResult:
-        """Stop a task, because `origin` asked for it; return the server's answer."""
+        """Stop a task; return the server's answer."""
         before_sending()
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
@@ -340,7 +377,7 @@ class ButlerSession:
     async def stop_all(
         self, *, before_sending: Callable[[], None], origin: Origin | None = None
     ) -> None:
-        """Stop all tasks and empty the server's queue, because `origin` asked for it."""
+        """Stop all tasks and empty the server's queue."""
         before_sending()
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()

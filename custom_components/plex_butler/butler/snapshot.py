@@ -8,6 +8,7 @@ from typing import Final
 
 from ..plex import NO_PREFERENCES, ButlerTask, Preferences, Server
 from ..runs.models import EndedRun, Origin, Run
+from .backups import BackupReport
 
 MAINTENANCE: Final = ""
 """Stands for Butler as a whole beside the names of tasks; no task has such a name."""
@@ -20,7 +21,9 @@ class Snapshot:
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
     server accepts connections but answers nothing, because of its maintenance. `preferences` are
     those that decide when Butler runs the tasks; none if the server does not list them. `sessions`:
-    in how many something is played; None if that is not known.
+    in how many something is played; None if that is not known. `queued`: the tasks that wait for a
+    time which the server does not tell, by the word of its log. `backups` is None if neither Plex's
+    log nor its webhook is used.
     """
 
     server: Server
@@ -31,16 +34,18 @@ class Snapshot:
     server_busy: bool = False
     preferences: Preferences = NO_PREFERENCES
     sessions: int | None = None
+    queued: frozenset[str] = frozenset()
+    backups: BackupReport | None = None
 
     def differences(self, shown: Snapshot) -> set[str]:
-        """Return the names of tasks whose runs differ, and MAINTENANCE if that differs."""
+        """Return the names of tasks whose runs differ, and MAINTENANCE if that or the queue differs."""
         differing = set[str]()
         if self.running != shown.running:
             tasks = self.running.keys() | shown.running.keys()
             differing = {t for t in tasks if self.running.get(t) != shown.running.get(t)}
         if self.last_runs is not shown.last_runs:
             differing |= {t for t, run in self.last_runs.items() if run != shown.last_runs.get(t)}
-        if self.maintenance != shown.maintenance:
+        if self.maintenance != shown.maintenance or self.queued != shown.queued:
             differing.add(MAINTENANCE)
         return differing
 

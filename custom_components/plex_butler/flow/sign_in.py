@@ -32,6 +32,7 @@ class WaitingSignIn:
         self._task = hass.async_create_background_task(sign_in.wait(pin), f"{DOMAIN} sign-in")
         self._task.add_done_callback(lambda task: None if task.cancelled() else on_finished())
         self._servers: asyncio.Task[tuple[AccountServer, ...]] | None = None
+        self._replaced: asyncio.Task[None] | None = None
 
     @property
     def finished(self) -> bool:
@@ -52,6 +53,16 @@ class WaitingSignIn:
         if self._servers is None or (self._servers.done() and self._servers.exception()):
             self._servers = asyncio.ensure_future(self._sign_in.servers())
         return await asyncio.shield(self._servers)
+
+    async def replace_webhook(self, own: str, address: str | None) -> None:
+        """Change the account's list of webhooks, once the user has signed in. Raises AccountError.
+
+        It is changed once, however many windows show the dialog.
+        """
+        await self._task
+        if self._replaced is None:
+            self._replaced = asyncio.ensure_future(self._sign_in.replace_webhook(own, address))
+        await asyncio.shield(self._replaced)
 
     @callback
     def close(self) -> None:

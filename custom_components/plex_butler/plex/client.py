@@ -18,6 +18,7 @@ from .errors import (
     TaskNotFoundError,
 )
 from .http import Answer
+from .log import LogLine, LogReader
 from .memo import ParseMemo
 from .models import (
     Activity,
@@ -200,6 +201,16 @@ class PlexClient:
         the server closes it, and half a minute after the server has become unreachable.
         """
         return self._requests.notifications()
+
+    def log(
+        self, reader: LogReader
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[LogLine, ...]]]:
+        """Open the stream of the server's log, and iterate over the lines that are signs (seen).
+
+        Only the owner may read it (inferred). It ends as `notifications` does; it is cut off by
+        FloodError if it brings more than any real server sends.
+        """
+        return self._requests.log(reader)
 
 
 @contextmanager

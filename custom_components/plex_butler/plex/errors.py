@@ -184,6 +184,12 @@ class InvalidTaskNameError(PlexError, ValueError):
     key = "invalid_task_name"
 
 
+class FloodError(PlexError):
+    """A stream brings more than any server that was seen, or a frame too large: it was cut off."""
+
+    key = "flood"
+
+
 class PreferencesRefusedError(PlexError):
     """The server refuses to list or set preferences (400, OpenAPI); of several, none is set (inferred)."""
 

@@ -130,6 +130,11 @@ class ActivityList:
         """Return the uuids of all listed activities of a task's types, also of those denied."""
         return self.of_task(task).union(*(self._of_type[type_].denied for type_ in task.types))
 
+    def decided_of_task(self, task: KnownTask) -> frozenset[str]:
+        """Return the same, but for those of which the next poll decides whose they are."""
+        unclear = set[str]().union(*(self._of_type[type_].unclear for type_ in task.types))
+        return frozenset(self.listed_of_task(task) - unclear)
+
     def replace(self, activities: Iterable[Activity], now: datetime) -> None:
         """Replace the list with the answer to a poll; an activity that is missing from it has ended."""
         rows: dict[str, int | None] = {}

@@ -39,11 +39,16 @@ class Origin:
 
 
 class Outcome(StrEnum):
-    """How a run ended. Never "succeeded": Plex does not say."""
+    """How a run ended.
+
+    "Succeeded" and "failed" are the words of Plex's own log, where it is read: the API has none.
+    """
 
     FINISHED = "finished"
     STOPPED = "stopped"
     END_NOT_SEEN = "end_not_seen"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Run:
 
     `since`: when it began, or was first seen if not `start_known`. `ours`: Home Assistant started it,
     or tried to and got the answer that it was running already. `started_by`: who asked for the start;
-    None if it was running already.
+    None if it was running already. `plex_log`: Plex's own log says that it started.
     """
 
     task: str
@@ -61,6 +66,7 @@ class Run:
     ours: bool = False
     start_known: bool = True
     started_by: Origin | None = None
+    plex_log: bool = False
 
     @property
     def started(self) -> datetime | None:
@@ -80,6 +86,7 @@ class Run:
             "known_by": self.known_by.value,
             "ours": self.ours,
             "started_by": _author(self.started_by),
+            "plex_log": self.plex_log,
         }
 
 
@@ -89,7 +96,8 @@ class EndedRun:
 
     `since`, `start_known`, `ours` and `started_by` are those of the `Run`. `ended` and `duration` are
     None if its end was not seen. `last_known` is when the task was last known, or assumed, to run; it
-    is never missing. `stopped_by`: who sent the stop that ended it.
+    is never missing. `stopped_by`: who sent the stop that ended it. `plex_log`: Plex's own log says that it
+    started, or how it ended.
     """
 
     task: str
@@ -103,6 +111,7 @@ class EndedRun:
     start_known: bool = True
     started_by: Origin | None = None
     stopped_by: Origin | None = None
+    plex_log: bool = False
 
     @property
     def started(self) -> datetime | None:
@@ -137,6 +146,7 @@ class EndedRun:
             "ours": self.ours,
             "started_by": _author(self.started_by),
             "stopped_by": _author(self.stopped_by),
+            "plex_log": self.plex_log,
         }
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from ..plex import Activity, ActivityChanged
 from . import rules
 from .activities import ActivityList, Row
+from .log_evidence import LogEvidence
 from .models import KnownBy, Origin, Outcome, Run, RunEvent
 from .open_runs import OpenRuns
 from .tasks import BY_ACTIVITY_TYPE
@@ -53,6 +54,7 @@ class RunTracker:
         """Initialize without any knowledge."""
         self._shown = ActivityList()
         self._open = OpenRuns(self._shown)
+        self.log = LogEvidence(self._open, self._shown)
 
     # --- what is known
 
@@ -112,7 +114,7 @@ class RunTracker:
             self._shown.of_type(type_).denied |= dict.fromkeys(denied[type_])
         for task, run in runs.items():
             self._open.runs[task] = replace(
-                run, polls_failed=True, announced=True, activities=set()
+                run, polls_failed=True, announced=True, activities=set(), log_gap=True
             )
         self._shown.row = Row.IDLE if row_proven else Row.UNPROVEN
         if row_proven and any(run.row_seen_busy for run in runs.values()):
@@ -147,6 +149,7 @@ class RunTracker:
 
     def record_stop(self, task: str, now: datetime, origin: Origin | None = None) -> None:
         """Record the answer that the server stopped a task, or removed it from its queue."""
+        self.log.record_unscheduled(task)
         self._open.stop(task, now, origin)
 
     def record_not_running(self, task: str) -> None:
@@ -155,6 +158,7 @@ class RunTracker:
 
     def record_stop_all(self, now: datetime, origin: Origin | None = None) -> None:
         """Record that the server stopped all tasks and emptied its queue."""
+        self.log.record_unscheduled()
         # Also those that do not run: their last activities may be listed and are no evidence.
         observable = (known.name for known in BY_ACTIVITY_TYPE.values())
         for task in dict.fromkeys([*self._open.runs, *observable]):
@@ -230,6 +234,7 @@ class RunTracker:
 
     def record_server_gone(self) -> None:
         """Record that the server stopped or restarted: every run ends, its end not seen."""
+        self.log.record_unscheduled()
         for task in tuple(self._open.runs):
             self._open.end(task, Outcome.END_NOT_SEEN, None)
         self._shown.clear()

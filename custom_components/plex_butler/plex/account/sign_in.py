@@ -70,6 +70,11 @@ class SignIn:
         self._token = ""
         return servers
 
+    async def replace_webhook(self, own: str, address: str | None) -> None:
+        """Change the account's list of webhooks, and drop the account's token. Raises AccountError."""
+        token, self._token = self._token, ""
+        await self._plex_tv.replace_webhook(token, own, address)
+
     def close(self) -> None:
         """Detach the session from its connections, which are Home Assistant's."""
         self._session.detach()
