@@ -17,7 +17,7 @@ import yaml
 
 from custom_components.plex_butler.const import PLATFORMS
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
-from tests.repository import INTEGRATION, ROOT, load
+from tests.repository import INTEGRATION, ROOT, load, repository_files
 
 WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
 MAY_WRITE: Final = {("release", "release"): {"attestations", "contents", "id-token"}}
@@ -26,21 +26,6 @@ MAY_WRITE: Final = {("release", "release"): {"attestations", "contents", "id-tok
 # Spelt so that this file holds none of them.
 PACKAGE_REGISTRY: Final = re.compile(r"p[y]pi\.org|pythonho[s]ted|np[m]js|de[b]\.debian")
 MACHINE_PATH: Final = re.compile(r"(?<![\w.:/}])/(?:home|Users|root|work)/[\w.]")
-
-
-def repository_files() -> Iterator[Path]:
-    """Walk through what belongs to the project, text only."""
-    for folder, folders, names in ROOT.walk():
-        folders[:] = [
-            name
-            for name in folders
-            if name in {".ci", ".github"} or not name.startswith((".", "__pycache__"))
-        ]
-        yield from (
-            folder / name
-            for name in names
-            if not re.search(r"\.png$|^\.coverage|^\.git$|^\.venv", name)
-        )
 
 
 # The manifest, HACS, versions

@@ -20,7 +20,7 @@ from tests.repository import INTEGRATION, ROOT, load
 
 VERSION: Final[str] = load("manifest.json")["version"]
 CHANGELOG: Final = (ROOT / "CHANGELOG.md").read_text()
-WORKFLOW: Final[dict[str, Any]] = yaml.safe_load(
+WORKFLOW: Final[dict[Any, Any]] = yaml.safe_load(
     (ROOT / ".github/workflows/release.yml").read_text()
 )
 
