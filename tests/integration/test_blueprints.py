@@ -177,7 +177,7 @@ def test_says_where_it_comes_from_and_what_it_needs(
     assert blueprint.metadata["author"] == "Plex Butler"
     assert blueprint.metadata["homeassistant"] == {"min_version": "2026.10.0"}
     assert blueprint.metadata["source_url"] == (
-        "https://github.com/plex-butler/plex-butler/blob/main/"
+        f"{load('manifest.json')['documentation']}/blob/main/"
         f"blueprints/automation/plex_butler/{file}.yaml"
     )
 

@@ -55,6 +55,6 @@ async def client_for(
             token,
             client_identifier=CLIENT_IDENTIFIER,
             machine_identifier=machine_identifier,
-            version="0.1.0",
+            version="9.8.7",
             request_timeout=request_timeout,
         )
