@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from typing import Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -12,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from .butler.session import ButlerSession
 from .const import DOMAIN
 from .operations import EntryUnloadedError, Operations
-from .outages import Outages
+from .outages import LONGEST_RETRY_AFTER, Outages
 from .plex import (
     ButlerTask,
     NoButlerError,
@@ -25,7 +26,14 @@ from .plex import (
 from .repairs import REPAIRS
 from .run_events import EndedRuns, RunEvents
 from .runs.models import EndedRun
-from .runs.tasks import task_key
+from .runs.tasks import is_among
+
+
+class _Command[R](Protocol):
+    """A command of the session."""
+
+    def __call__(self, *, before_sending: Callable[[], None]) -> Awaitable[R]:
+        """Send it, and call `before_sending` just before."""
 
 
 class Commands:
@@ -55,18 +63,14 @@ class Commands:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def find(self, wanted: str) -> ButlerTask:
-        """Return the task with this name or, if there is none, this key.
-
-        Of a task whose name is the key of another, only the name is looked at: the other is found by
-        its name. Raises ServiceValidationError.
-        """
-        tasks = self._session.tasks
-        if task := tasks.get(wanted):
-            return task
-        for name, task in tasks.items():
-            if wanted == task_key(name):
+        """Return the task with this key or name. Raises ServiceValidationError."""
+        for name, task in self._session.tasks.items():
+            if is_among(name, (wanted,)):
                 return task
-        raise ServiceValidationError(
+        raise self._not_listed(wanted)
+
+    def _not_listed(self, wanted: str) -> ServiceValidationError:
+        return ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="task_not_listed" if wanted.strip() else "no_task_named",
             translation_placeholders={"task": wanted, "server": self._entry.title},
@@ -77,20 +81,8 @@ class Commands:
 
         Of two concurrent starts, the second waits for the answer to the first.
         """
-        sent = False
-
-        def before_sending() -> None:
-            nonlocal sent
-            self._outages.require_answering()
-            self.find(name)
-            sent = True
-
         async with self._starting[name]:
-            self.find(name)
-            return await self._send(
-                partial(self._session.start, name, before_sending=before_sending),
-                sent=lambda: sent,
-            )
+            return await self._send(partial(self._session.start, name), name)
 
     async def run(self, name: str, at_most: timedelta) -> EndedRun | None:
         """Start a task, or join the run that goes on, and wait until it has ended.
@@ -110,8 +102,7 @@ class Commands:
 
     async def stop(self, name: str) -> StopResult:
         """Stop a task by the server's own name."""
-        self.find(name)
-        return await self._send(partial(self._session.stop, name))
+        return await self._send(partial(self._session.stop, name), name)
 
     async def start_all(self) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
@@ -136,34 +127,47 @@ class Commands:
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send[R](
-        self, command: Callable[[], Awaitable[R]], *, sent: Callable[[], bool] = lambda: True
-    ) -> R:
-        """Send a command, unless the server does not answer or the config entry is unloaded.
+    async def _send[R](self, command: _Command[R], name: str | None = None) -> R:
+        """Send a command, for the task of this name if it is for one.
 
-        `sent` returns whether the command may have arrived at the server once it has begun.
+        Nothing is sent if the server does not answer, lists no such task, or the config entry is
+        unloaded.
         """
-        begun = False
+        sent = False
+
+        def before_sending() -> None:
+            nonlocal sent
+            self._require(name)
+            sent = True
+
         try:
             async with self._operations.under_way():
-                self._outages.require_answering()
-                begun = True
-                return await self._send_now(command)
+                self._require(name)
+                try:
+                    return await command(before_sending=before_sending)
+                except PlexError as err:
+                    raise self._failed(err) from err
+                finally:
+                    self._after()
         except EntryUnloadedError:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
-                translation_key="unloaded_not_confirmed" if begun and sent() else "unloaded",
+                translation_key="unloaded_not_confirmed" if sent else "unloaded",
                 translation_placeholders={"server": self._entry.title},
             ) from None
 
-    async def _send_now[R](self, command: Callable[[], Awaitable[R]]) -> R:
-        try:
-            return await command()
-        except PlexError as err:
-            self._outages.act_on(err)
-            # Only the list of tasks shows whether that is still so; reading it deletes a repair issue.
-            if isinstance(err, NoButlerError | TaskNotFoundError) or err.key in REPAIRS:
-                self._session.read_task_list_next()
-            raise self._outages.to_command_exception(err) from err
-        finally:
-            self._after()
+    def _require(self, name: str | None) -> None:
+        """Raise HomeAssistantError unless the server answers, and lists the task of this name."""
+        self._outages.require_answering()
+        if name is not None and name not in self._session.tasks:
+            raise self._not_listed(name)
+
+    def _failed(self, err: PlexError) -> HomeAssistantError:
+        """Act on the failure of a command, and return the exception for it."""
+        self._outages.act_on(err)
+        if err.retry_after:
+            self._session.wait(min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds()))
+        # Only the list of tasks shows whether that is still so; reading it deletes a repair issue.
+        if isinstance(err, NoButlerError | TaskNotFoundError) or err.key in REPAIRS:
+            self._session.read_task_list_next()
+        return self._outages.to_command_exception(err)

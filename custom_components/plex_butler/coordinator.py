@@ -197,11 +197,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what a frame has changed, and poll if only that can show what it means."""
         if not self.last_update_success:
             return  # The next good poll reads everything.
-        unclear = self.session.stream_changed(changes)
-        self._async_show_soon()
-        # A server that was busy may answer again.
-        if unclear or self.outages.server_busy:
+        if self.outages.server_busy:
+            self._async_refresh_soon()  # It may answer again.
+        if not changes:
+            return
+        if self.session.stream_changed(changes):
             self._async_refresh_soon()
+        self._async_show_soon()
 
     @callback
     def stream_closed(self, err: PlexError | None) -> None:

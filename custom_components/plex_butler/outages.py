@@ -47,7 +47,7 @@ _LASTING: Final[HassKey[dict[str, tuple[str, float]]]] = HassKey(f"{DOMAIN}_last
 _MAY_PASS: Final = (OtherServerError, UnauthorizedError)
 _OUTAGES: Final = (CannotConnectError, PlexTimeoutError, ProxyRefusesError, StartingUpError)
 # The texts for polls: an error's key with "_poll" behind it. Polls go on, and commands do not: the
-# text for a command, under the key alone, says that nothing was sent or carried out.
+# text for a command, under the key alone, says that nothing was sent.
 _POLL_TEXTS: Final = frozenset(
     {
         "cannot_connect_poll",
@@ -65,6 +65,19 @@ _POLL_TEXTS: Final = frozenset(
         "tls_poll",
         "too_many_requests_poll",
         "unauthorized_poll",
+    }
+)
+# The texts for commands that were sent, and refused: an error's key with "_refused" behind it.
+_REFUSED_TEXTS: Final = frozenset(
+    {
+        "https_required_refused",
+        "no_butler_refused",
+        "not_owner_refused",
+        "not_plex_refused",
+        "proxy_refuses_refused",
+        "starting_up_refused",
+        "too_many_requests_refused",
+        "unauthorized_refused",
     }
 )
 
@@ -160,11 +173,13 @@ class Outages:
 
         Unlike a poll, a command is not sent again.
         """
-        if not isinstance(err, PreferencesError):
-            return self._exception(HomeAssistantError, err.key)
-        by_user = isinstance(err, PreferencesNotListedError)
-        kind = ServiceValidationError if by_user else HomeAssistantError
-        return self._exception(kind, err.key, settings=", ".join(err.keys))
+        if isinstance(err, PreferencesError):
+            by_user = isinstance(err, PreferencesNotListedError)
+            kind = ServiceValidationError if by_user else HomeAssistantError
+            return self._exception(kind, err.key, settings=", ".join(err.keys))
+        key = f"{err.key}_refused"
+        refused = err.sent and key in _REFUSED_TEXTS
+        return self._exception(HomeAssistantError, key if refused else err.key)
 
     def _exception[E: HomeAssistantError](self, kind: type[E], key: str, **placeholders: str) -> E:
         return kind(

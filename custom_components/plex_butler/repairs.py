@@ -7,6 +7,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+from .names import as_text
 from .plex import CertificateExpiredError, HostnameMismatchError, NotOwnerError, OtherServerError
 
 REPAIRS: Final = (
@@ -28,7 +29,8 @@ def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> No
         is_fixable=False,
         severity=ir.IssueSeverity.ERROR,
         translation_key=key,
-        translation_placeholders={"server": entry.title},
+        # The title is shown as text, the description as markdown.
+        translation_placeholders={"server": entry.title, "name": as_text(entry.title)},
         data={"entry_id": entry.entry_id},
     )
 

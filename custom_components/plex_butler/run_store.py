@@ -58,7 +58,7 @@ class RunStore:
         except (*_UNREADABLE, NotImplementedError):
             # The file holds JSON that Home Assistant has not written.
             return self._forgotten()
-        if not stored:
+        if stored is None:
             return StoredRuns()
         # There may be thousands of runs.
         runs, complete = await self._hass.async_add_executor_job(_read, stored)

@@ -9,7 +9,18 @@ from itertools import groupby
 from typing import Any, Final, override
 
 COMMANDS: Final = ("start_task", "run_task", "stop_task", "start_all", "stop_all", "set_schedule")
-_STARTS: Final = ("start_task", "run_task")
+_STARTS: Final = ("start_task", "run_task", "start_all")
+_REFUSED: Final = (
+    "https_required",
+    "no_butler",
+    "not_owner",
+    "not_plex",
+    "proxy_refuses",
+    "starting_up",
+    "too_many_requests",
+    "unauthorized",
+)
+"""What is said in other words of a command that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,8 @@ class Kind:
 
 def _fails(name: str, key: str, **fields: Any) -> Kind:
     """Return a class of faults with which everything fails for the same reason."""
-    told = {"poll": key, "start": key, "sent": key, "later": key, "form": key}
+    sent = f"{key}_refused" if key in _REFUSED else key
+    told = {"poll": key, "start": key, "sent": sent, "later": key, "form": key}
     return Kind(name, **told | fields)
 
 
@@ -94,7 +106,7 @@ BUSY: Final = _fails(
 STARTING_UP: Final = _fails("starting up", "starting_up", sign_in="starting_up")
 STARTING_UP_BUT_IDENTITY: Final = _fails("starting up, but for the identity", "starting_up")
 STARTING_UP_FOR_COMMANDS: Final = Kind(
-    "starting up, for commands only", start="starting_up", sent="starting_up"
+    "starting up, for commands only", start="starting_up_refused", sent="starting_up_refused"
 )
 REFUSED: Final = _fails("refused token", "unauthorized", asks_for_token=True)
 NOT_OWNER: Final = _fails("not the owner", "not_owner", repair="not_owner")
@@ -113,7 +125,7 @@ NO_BUTLER: Final = _fails(
     "no Butler",
     "no_butler",
     start="task_not_found",
-    but={"stop_task": "", "set_schedule": ""},
+    but={"stop_task": "", "start_all": "no_butler_refused", "set_schedule": ""},
 )
 PROXY: Final = _fails(
     "something else answers", "not_plex", sent=NOT_CONFIRMED, sign_in="not_reached"
@@ -128,8 +140,12 @@ NO_PATHS: Final = _fails(
     "404 for everything but the identity",
     "not_plex",
     start="task_not_found",
-    sent="no_butler",
-    but={"stop_task": "", "set_schedule": "schedule_refused"},
+    sent="no_butler_refused",
+    but={
+        "stop_task": "",
+        "start_all": "no_butler_refused",
+        "set_schedule": "schedule_refused",
+    },
 )
 ENDLESS: Final = _fails(
     "something else answers: endless bodies",
@@ -138,8 +154,8 @@ ENDLESS: Final = _fails(
     sign_in="not_reached",
     but={"set_schedule": "schedule_not_read"},
 )
-PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses", sign_in="not_reached")
-TOO_MANY: Final = _fails("too many requests", "too_many_requests", sign_in="not_reached")
+PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses")
+TOO_MANY: Final = _fails("too many requests", "too_many_requests")
 TOO_MANY_BUT_IDENTITY: Final = _fails(
     "too many requests, but for the identity", "too_many_requests"
 )

@@ -268,7 +268,7 @@ async def test_file_that_cannot_be_read_is_forgotten(
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
     await house.set_up(entry, server)
     assert await told(house, "backup_database", "last_run") is None
-    assert ("cannot be read" in caplog.text) is bool(data)
+    assert ("cannot be read" in caplog.text) is (data is not None)
 
 
 RUN: dict[str, Any] = {

@@ -558,9 +558,9 @@ async def test_list_that_is_refused_for_too_long(house: House, server: Simulated
     ("fault", "value", "key"),
     [
         ("prefs_status", 404, "schedule_refused"),
-        ("prefs_status", 403, "not_owner"),
+        ("prefs_status", 403, "not_owner_refused"),
         ("drop_reply", True, "command_not_confirmed"),
-        ("still_starting_up", True, "starting_up"),
+        ("still_starting_up", True, "starting_up_refused"),
     ],
 )
 async def test_refused_and_lost_changes(

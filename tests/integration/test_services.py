@@ -185,8 +185,16 @@ async def test_task_that_is_named_like_the_key_of_another(
 ) -> None:
     server.butler.add_task("backup_database", title="Impostor")
     await house.set_up(entry, server)
-    for name in ("backup_database", "BackupDatabase"):
-        answer = await house.act(DOMAIN, "start_task", True, task=name)
-        assert answer["name"] == name
+    for wanted, key, name in (
+        ("backup_database", "backup_database", "BackupDatabase"),
+        ("BackupDatabase", "backup_database", "BackupDatabase"),
+        ("task_backup_database", "task_backup_database", "backup_database"),
+    ):
+        answer = await house.act(DOMAIN, "start_task", True, task=wanted)
+        assert (answer["task"], answer["name"]) == (key, name)
     posts = [request.path for request in server.requests if request.method == "POST"]
-    assert posts == ["/butler/backup_database", "/butler/BackupDatabase"]
+    assert posts == ["/butler/BackupDatabase", "/butler/BackupDatabase", "/butler/backup_database"]
+    await house.act(
+        "switch", "turn_on", entity_id=house.entity_id(server, "switch", "task_backup_database")
+    )
+    assert server.requests[-1].path == "/butler/backup_database"

@@ -198,7 +198,7 @@ async def lose_the_server(frontend: Frontend, simulator: SimulatorProcess) -> No
     """See what an outage looks like."""
     server, switch = frontend.watch(SERVER), frontend.watch(BACKUP)
     await simulator.control("POST", "/stop-listening")
-    with pytest.raises(FrontendError, match="Attic cannot be reached"):
+    with pytest.raises(FrontendError, match='"Attic" cannot be reached'):
         await frontend.ask(f"{DOMAIN}.start_task", task="backup_database")
     await frontend.call("homeassistant.update_entity", SERVER)
     await server.becomes("off")
@@ -209,7 +209,7 @@ async def lose_the_server(frontend: Frontend, simulator: SimulatorProcess) -> No
 async def find_the_server_again(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """See the server come back that was still off when Home Assistant had started."""
     entry = await frontend.entry_in("setup_retry", DOMAIN)
-    assert entry["reason"].startswith("Attic cannot be reached")
+    assert entry["reason"].startswith('"Attic" cannot be reached')
     server, switch = frontend.watch(SERVER), frontend.watch(BACKUP)
     await simulator.control("POST", "/listen")
     await server.becomes("on")

@@ -202,7 +202,10 @@ async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
 ) -> None:
     server.answers[request_] = [http(status)]
     server.answers["GET /identity"] = [IDENTITY, identity]
-    kind = PlexTimeoutError if identity == SILENCE else StartingUpError
+    kind: type[PlexError] = PlexTimeoutError if identity == SILENCE else StartingUpError
+    if request_ in COMMANDS:
+        # Whoever has refused it may have passed it on.
+        kind = CommandNotConfirmedError
     async with client_for(server.url, request_timeout=0.1) as client:
         await failure_of(kind, client, request_)
 
@@ -550,9 +553,14 @@ async def test_a_silent_server_is_told_from_one_that_is_away(server: ScriptedSer
     async with client_for(server.url, request_timeout=0.1) as client:
         assert (await failure_of(PlexTimeoutError, client, "GET /butler")).connected
         assert (await failure_of(PlexTimeoutError, client, "GET /activities")).connected
-    # Nothing on the other side takes part in TLS: there is no connection.
-    async with client_for(server.url.with_scheme("https"), request_timeout=0.1) as client:
-        assert not (await failure_of(PlexTimeoutError, client, "POST /butler")).connected
+    before = len(server.requests)
+    # The same where nothing on the other side takes part in TLS.
+    for _ in range(2):
+        async with client_for(server.url.with_scheme("https"), request_timeout=0.1) as client:
+            assert (await failure_of(PlexTimeoutError, client, "POST /butler")).connected
+        server.answers["GET /identity"] = [b""]
+    assert len(server.requests) > before
+    assert all("x-plex-token" not in request.headers for request in server.requests[before:])
 
 
 @pytest.mark.parametrize("request_", COMMANDS)
@@ -682,7 +690,14 @@ async def test_a_port_for_https_shows_the_address(
 
 
 @pytest.mark.parametrize(
-    "location", ["https://login.example.org/", "https://[bad", "http://127.0.0.1/", ""]
+    "location",
+    [
+        "https://login.example.org/",
+        "https://[bad",
+        "https://xn--zz--9.local/",
+        "http://127.0.0.1/",
+        "",
+    ],
 )
 async def test_any_other_redirect_shows_none(
     server: ScriptedServer, client: PlexClient, location: str

@@ -90,9 +90,11 @@ async def until(happened: Callable[[], object]) -> None:
 
 
 async def next_of(changes: Changes) -> tuple[Notification, ...]:
-    """Return what the next frame tells."""
+    """Return what the next frame tells that tells anything."""
     async with asyncio.timeout(5):
-        return await anext(changes)
+        while not (told := await anext(changes)):
+            pass
+        return told
 
 
 async def rest_of(changes: Changes) -> list[Notification]:

@@ -8,7 +8,7 @@ from datetime import datetime
 import secrets
 import ssl
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
@@ -96,6 +96,7 @@ class SimulatedPlex:
         )
         self.users = Users(self.clock, self.activities, self.notifications.publish)
         self._stalled = False
+        self._from_next_command: dict[str, Any] = {}
         self._speed = speed
         self._ticking: asyncio.Task[None] | None = None
         self._api = Api(self)
@@ -130,6 +131,15 @@ class SimulatedPlex:
     def silent(self) -> bool:
         """Whether connections are accepted and nothing is answered, for whatever reason."""
         return self.faults.hang or self._stalled
+
+    def fail_from_next_command(self, **faults: Any) -> None:
+        """Set these faults when the next request arrives that is not a GET."""
+        self._from_next_command = faults
+
+    def _fail(self) -> None:
+        for name, value in self._from_next_command.items():
+            setattr(self.faults, name, value)
+        self._from_next_command = {}
 
     @property
     def has_plex_pass(self) -> bool:
@@ -213,6 +223,8 @@ class SimulatedPlex:
 
     async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:
         faults = self.faults
+        if request.method not in ("GET", "HEAD"):
+            self._fail()
         while self.silent:
             await asyncio.sleep(0.01)
         while faults.late_websocket and "Upgrade" in request.headers:

@@ -3,7 +3,6 @@
 All that it learns about runs goes into a RunTracker.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -176,7 +175,8 @@ class ButlerSession:
             self.tracker.record_server_update()
             server_updated()
         tasks = {task.name: task for task in await self._client.tasks()}
-        if tasks != self.tasks:
+        # An empty list says nothing about the tasks that were listed before.
+        if tasks and tasks != self.tasks:
             self.tasks = tasks
         self.tracker.record_task_list(tasks)
 
@@ -194,6 +194,10 @@ class ButlerSession:
         self._schedule.read_task_list_next()
         self._stream.record_poll_failure()
         self.tracker.record_poll_failure()
+
+    def wait(self, seconds: float) -> None:
+        """Let no poll be due for so long, because the server wants fewer requests."""
+        self._schedule.wait(self._clock.now() + timedelta(seconds=seconds))
 
     def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
@@ -260,12 +264,11 @@ class ButlerSession:
 
     # --- commands
 
-    async def start(self, name: str, *, before_sending: Callable[[], None]) -> StartResult:
-        """Start a task; return the server's answer.
+    # Activities that are listed just before a start were not caused by it. `before_sending` is called
+    # just before a command is sent, and may raise to prevent that.
 
-        `before_sending` is called just before the start is sent, and may raise to prevent that.
-        """
-        # Activities that are listed just before the start were not caused by it.
+    async def start(self, name: str, *, before_sending: Callable[[], None]) -> StartResult:
+        """Start a task; return the server's answer."""
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
@@ -284,8 +287,9 @@ class ButlerSession:
         self._count_answer("start_task", name, result)
         return result
 
-    async def stop(self, name: str) -> StopResult:
-        """Stop a task."""
+    async def stop(self, name: str, *, before_sending: Callable[[], None]) -> StopResult:
+        """Stop a task; return the server's answer."""
+        before_sending()
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
@@ -295,25 +299,31 @@ class ButlerSession:
         self._count_answer("stop_task", name, result)
         return result
 
-    async def start_all(self) -> None:
+    async def start_all(self, *, before_sending: Callable[[], None]) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
+        await self._read_activities()
+        before_sending()
         with self._sending_command():
             await self._client.start_all()
         self._statistics.count_answer("start_all", "accepted")
 
-    async def stop_all(self) -> None:
+    async def stop_all(self, *, before_sending: Callable[[], None]) -> None:
         """Stop all tasks and empty the server's queue."""
+        before_sending()
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
             self.tracker.record_stop_all(self._clock.now())
         self._statistics.count_answer("stop_all", "accepted")
 
-    async def set_preferences(self, values: Mapping[str, PreferenceValue]) -> None:
+    async def set_preferences(
+        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
+    ) -> None:
         """Set preferences by the server's ids, read them back and compare them.
 
         Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
         PreferencesNotReadError.
         """
+        before_sending()
         try:
             await self._preferences.set(values)
         finally:
@@ -326,7 +336,12 @@ class ButlerSession:
         """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield
-        except CommandNotConfirmedError, asyncio.CancelledError:
+        except CommandNotConfirmedError:
+            self._schedule.record_command(self._clock.now())
+            raise
+        except PlexError:
+            raise
+        except BaseException:
             self._schedule.record_command(self._clock.now())
             raise
         self._schedule.record_command(self._clock.now())

@@ -42,7 +42,7 @@ class StreamListener(Protocol):
         """Handle that the stream is open: every later change arrives."""
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> None:
-        """Handle the changes of one frame."""
+        """Handle the changes of one frame, which may be none."""
 
     def stream_closed(self, err: PlexError | None) -> None:
         """Handle that the stream is closed; `err` is why it could not be opened, if that is so.

@@ -10,9 +10,9 @@ from yarl import URL
 
 from ..connection import create_session, integration_version
 from ..const import DOMAIN
+from ..names import listed
 from ..plex.account.models import AccountServer, Pin
 from ..plex.account.sign_in import SignIn
-from .names import listed
 
 
 class WaitingSignIn:
@@ -38,13 +38,18 @@ class WaitingSignIn:
         """Return whether the user has signed in, or the wait has failed."""
         return self._task.done()
 
+    @property
+    def signed_in(self) -> bool:
+        """Return whether the servers of the account can still be requested."""
+        return self._sign_in.signed_in
+
     async def servers(self) -> tuple[AccountServer, ...]:
         """Return the servers of the account, once the user has signed in. Raises AccountError.
 
-        They are requested once, however many windows show the dialog.
+        They are requested once, however many windows show the dialog, and again after a failure.
         """
         await self._task
-        if self._servers is None:
+        if self._servers is None or (self._servers.done() and self._servers.exception()):
             self._servers = asyncio.ensure_future(self._sign_in.servers())
         return await asyncio.shield(self._servers)
 

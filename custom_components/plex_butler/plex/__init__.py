@@ -4,7 +4,13 @@ It needs aiohttp and yarl, but nothing of Home Assistant. This file exports what
 import discovery from `gdm` and sign-in from `account`.
 """
 
-from .address import ParsedAddress, parse_address, plex_direct_address, without_secrets
+from .address import (
+    ParsedAddress,
+    host_of,
+    parse_address,
+    plex_direct_address,
+    without_secrets,
+)
 from .client import REQUEST_TIMEOUT, PlexClient
 from .errors import (
     CannotConnectError,
@@ -102,6 +108,7 @@ __all__ = [
     "TlsError",
     "TooManyRequestsError",
     "UnauthorizedError",
+    "host_of",
     "parse_address",
     "plex_direct_address",
     "refuse_redirects",

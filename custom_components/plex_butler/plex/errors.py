@@ -16,11 +16,13 @@ class PlexError(Exception):
     `retry_after` is the time in the Retry-After header of the answer, in seconds, or None.
     `doubtful` is True if something in front of the server may have given the answer in its place:
     only its `/identity` can show whether it is the server's own.
+    `sent` is True if it is the answer to a command, which was sent then, but refused.
     """
 
     key: ClassVar[str]
     retry_after: float | None = None
     doubtful: bool = False
+    sent: bool = False
 
 
 class CannotConnectError(PlexError):

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import (
+    ClientConnectorError,
     ClientError,
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
 )
 from yarl import URL
 
@@ -17,6 +19,7 @@ from .errors import (
     HttpsRequiredError,
     NotPlexError,
     PlexError,
+    PlexTimeoutError,
     StartingUpError,
 )
 from .failures import failure_of, retry_after_of, status_failure
@@ -107,16 +110,36 @@ async def exchange(
         ) as response:
             if response.status not in statuses:
                 failure = await refusal(response)
+                failure.sent = command
             elif not command:
                 body = await _read_body(response, BODY_LIMIT)
     except (ClientError, OSError) as err:
         failure = failure_of(err, command=command)
     # Not inside the except block: errors of aiohttp hold the headers, and with them the token.
+    if isinstance(failure, PlexTimeoutError) and not failure.connected and url.scheme == "https":
+        failure.connected = await _takes_connections(session, url, limits)
     if failure:
         raise failure
     if len(body) > BODY_LIMIT:
         raise NotPlexError("The answer is larger than any that Plex gives")
     return Answer(response.status, body, response.content_length != 0)
+
+
+async def _takes_connections(session: ClientSession, url: URL, limits: ClientTimeout) -> bool:
+    """Return whether a port takes connections, but has not agreed on TLS in time.
+
+    What answers nothing over http either is a server that is blocked. No token is sent.
+    """
+    plain = URL.build(scheme="http", host=url.raw_host or "", port=url.port, path="/identity")
+    try:
+        async with session.get(
+            plain, allow_redirects=False, timeout=ClientTimeout(total=limits.connect)
+        ):
+            return True
+    except ClientConnectorError, ConnectionTimeoutError:
+        return False
+    except ClientError, OSError:
+        return True
 
 
 async def _read_body(response: ClientResponse, limit: int) -> bytes:

@@ -164,6 +164,7 @@ class ServerRequests:
         except PlexError as err:
             _LOGGER.debug("%s %s: %s", method, path, err)
             self.forget_identity()
+            err.sent = command
             raise
 
     @asynccontextmanager
@@ -231,10 +232,12 @@ class ServerRequests:
         try:
             await self.verify()
         except PlexError as err:
-            if isinstance(failure, UnauthorizedError | NotOwnerError):
-                if isinstance(err, NotPlexError):
-                    raise ProxyRefusesError("Something in front of the server refuses") from None
-            elif command:
+            refused = isinstance(failure, UnauthorizedError | NotOwnerError)
+            if refused and isinstance(err, NotPlexError | ProxyRefusesError):
+                refusal = ProxyRefusesError("Something in front of the server refuses")
+                refusal.sent = command
+                raise refusal from None
+            if command:
                 text = "Something in front of the server has answered: the command may have arrived"
                 raise CommandNotConfirmedError(text) from None
             raise err from None

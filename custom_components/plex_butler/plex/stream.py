@@ -31,6 +31,8 @@ async def open_stream(
 ) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
     """Open the stream within `time_limit` seconds, and iterate over the changes frame by frame.
 
+    There may be none in a frame.
+
     The iterator waits for changes without a limit. It ends when the server closes the connection or
     resets it, or no longer answers pings. Raises PlexError if the stream cannot be opened.
     """
@@ -57,8 +59,8 @@ async def _changes(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Noti
     count = 0
     try:
         async for message in socket:
-            if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
-                yield changes
+            if message.type is WSMsgType.TEXT:
+                yield parse_notifications(message.data)
             count += 1
             if count % _FRAMES_AT_ONCE == 0:
                 # Frames that have arrived already are returned without a switch to other tasks.

@@ -38,6 +38,9 @@ class OpenRuns:
         """Begin a run with a start that is about to be sent. It does not count as running yet."""
         run = self._sent[task] = self._our_start(task, now)
         self.runs.setdefault(task, run)
+        if (known := BY_NAME.get(task)) and known.activity_type:
+            # What is listed now was read just before, and what is listed later may be this run's.
+            self._shown.of_type(known.activity_type).denies_unknown = False
         return run
 
     def _our_start(self, task: str, now: datetime) -> TrackedRun:

@@ -86,12 +86,15 @@ def row_stays_idle(shown: ActivityList, now: datetime) -> bool:
     """Return whether a row that turned idle has been so for long enough to count as idle.
 
     "Butler's row turns idle and stays so". By the first good poll after one that failed it counts
-    at once: when it turned was not seen, and what an outage has ended is no news.
+    at once, unless an activity is listed: when it turned was not seen, and what an outage has ended
+    is no news.
     """
     since = shown.row_idle_since
     if since is None:
         return False
-    return shown.good_polls_since is None or now - since >= ROW_STAYS_IDLE
+    if shown.good_polls_since is None and not shown.lists_activities:
+        return True
+    return now - since >= ROW_STAYS_IDLE
 
 
 def start_was_seen(shown: ActivityList, now: datetime) -> bool:

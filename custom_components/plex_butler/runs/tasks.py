@@ -88,11 +88,19 @@ BY_AMBIGUOUS_TYPE: Final = {
 }
 
 
+_KEYS: Final = frozenset(task.key for task in KNOWN_TASKS)
+
+
 def task_key(name: str) -> str:
-    """Return the key of a task: its own if it is known, the server's name otherwise."""
-    return known.key if (known := BY_NAME.get(name)) else name
+    """Return the key of a task: its own if it is known, the server's name otherwise.
+
+    A task whose name is the key of a known one gets a key that differs from it.
+    """
+    if known := BY_NAME.get(name):
+        return known.key
+    return f"task_{name}" if name in _KEYS else name
 
 
 def is_among(name: str, wanted: Container[str]) -> bool:
     """Return whether a task is one of those that a user chose, by their keys or names."""
-    return name in wanted or task_key(name) in wanted
+    return task_key(name) in wanted or (name in wanted and name not in _KEYS)

@@ -115,6 +115,9 @@ class RunTracker:
                 run, polls_failed=True, announced=True, activities=set()
             )
         self._shown.row = Row.IDLE if row_proven else Row.UNPROVEN
+        if row_proven and any(run.row_seen_busy for run in runs.values()):
+            # By the first poll it may be idle for a moment between two tasks.
+            self._shown.row = Row.BUSY
         self._shown.row_explained = any(
             run.row_seen_busy and run.known_by is KnownBy.OBSERVED for run in runs.values()
         )
