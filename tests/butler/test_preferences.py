@@ -131,6 +131,11 @@ async def test_changed_preferences_are_read_again(
     assert asked(server) == [LIST] * 4
     assert pauses.seconds == [PAUSE] * 3
     assert session.preferences.window == (4, 5)
+    # A refusal that no change explains is not waited out.
+    server.change_preferences({START: "6"})
+    session.read_task_list_next()
+    await poll(session)
+    assert asked(server) == [LIST] * 5
 
 
 async def test_preferences_that_are_refused_without_a_reason_are_read_with_the_next_poll(

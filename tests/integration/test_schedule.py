@@ -272,6 +272,21 @@ async def test_list_that_is_gone_removes_nothing(
     assert house.state(server, SWITCH, BACKUP).state == STATE_ON
 
 
+@pytest.mark.usefixtures("enabled")
+async def test_empty_list_of_tasks_removes_nothing(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    before = registered(hass, loaded)
+    tasks = dict(server.butler.tasks)
+    server.butler.tasks.clear()
+    await house.passes(3700, step=300)
+    assert registered(hass, loaded).keys() == before.keys()
+    server.butler.tasks |= tasks
+    await house.passes(3700, step=300)
+    assert registered(hass, loaded).keys() == before.keys()
+    assert house.state(server, SWITCH, BACKUP).state == STATE_ON
+
+
 @pytest.mark.usefixtures("enabled", "loaded")
 async def test_server_that_is_away(house: House, server: SimulatedPlex) -> None:
     await server.stop_listening()
