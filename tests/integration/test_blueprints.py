@@ -34,7 +34,7 @@ from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
 
 FOLDER: Final = ROOT / "blueprints"
-FILES: Final = ("backup_then", "do_not_disturb", "not_run_for_days")
+FILES: Final = ("backup_then", "do_not_disturb", "morning_report", "not_run_for_days")
 SEEN: Final = {task.key for task in KNOWN_TASKS if task.activity_type}
 
 LONG: Final = 24 * 3600
@@ -850,3 +850,51 @@ async def test_one_of_two_servers_is_looked_at(
         await look_daily(house, "backup_database", server=entry.entry_id)
         await days_pass(house, 3)
         assert len(told) == 1
+
+
+# Morning report
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("known_server", [False, True])
+async def test_morning_report_tells_what_ran_and_first_what_did_not_end_well(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    *,
+    known_server: bool,
+) -> None:
+    told = async_mock_service(hass, "persistent_notification", "create")
+    server.butler.profiles[BACKUP] = Profile(duration=1)
+    server.faults.row_always_100 = True
+    await house.act(DOMAIN, "start_task", task=INTROS)
+    await house.passes(20)
+    await house.act(DOMAIN, "stop_task", task=INTROS)
+    await house.act(DOMAIN, "start_task", task=BACKUP)
+    await house.passes(60)
+    begun = dt_util.now() - timedelta(minutes=5)
+    inputs = {"server": loaded.entry_id} if known_server else {}
+    await use(house, "morning_report", time=soon(), since=begun.strftime("%H:%M:%S"), **inputs)
+    await house.passes(60)
+    (call,) = told
+    assert not errors(await last_trace(house))
+    backup, intros = call.data["message"].split("\n")
+    assert backup.endswith("Backup database: end not seen")
+    assert intros.endswith("Generate intro markers: stopped after 0:00:20")
+    assert call.data["title"] == "What Plex did last night"
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("quiet_nights", [False, True])
+async def test_morning_report_of_a_quiet_night(
+    hass: HomeAssistant, house: House, *, quiet_nights: bool
+) -> None:
+    told = async_mock_service(hass, "persistent_notification", "create")
+    # Saved as it comes, but for the time.
+    inputs = {"quiet_nights": True} if quiet_nights else {}
+    await use(house, "morning_report", time=soon(), **inputs)
+    await house.passes(60)
+    assert [call.data["message"] for call in told] == (
+        ["Nothing was seen to run."] if quiet_nights else []
+    )
