@@ -74,6 +74,13 @@ def _custom_integration(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_pause(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read preferences again at once after a refusal, in every test that has a Home Assistant."""
+    if "hass" in request.fixturenames:
+        monkeypatch.setattr("custom_components.plex_butler.butler.preferences.PAUSE", 0)
+
+
+@pytest.fixture(autouse=True)
 def _texts() -> Generator[None]:
     """Every text that the test shows is there, and has all its values."""
     TEXTS.wrong.clear()

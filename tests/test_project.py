@@ -17,26 +17,15 @@ import yaml
 
 from custom_components.plex_butler.const import PLATFORMS
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
-from tests.repository import INTEGRATION, ROOT, load
+from tests.repository import INTEGRATION, ROOT, load, repository_files
 
 WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
+MAY_WRITE: Final = {("release", "release"): {"attestations", "contents", "id-token"}}
+"""The jobs, by file and name, that may write, and what."""
 
 # Spelt so that this file holds none of them.
 PACKAGE_REGISTRY: Final = re.compile(r"p[y]pi\.org|pythonho[s]ted|np[m]js|de[b]\.debian")
 MACHINE_PATH: Final = re.compile(r"(?<![\w.:/}])/(?:home|Users|root|work)/[\w.]")
-
-
-def repository_files() -> Iterator[Path]:
-    """Walk through what belongs to the project, text only."""
-    for folder, folders, names in ROOT.walk():
-        folders[:] = [
-            name
-            for name in folders
-            if name in {".ci", ".github"} or not name.startswith((".", "__pycache__"))
-        ]
-        yield from (
-            folder / name for name in names if not re.search(r"\.png$|^\.coverage|^\.git$", name)
-        )
 
 
 # The manifest, HACS, versions
@@ -83,16 +72,18 @@ def test_manifest_slugs(key: str) -> None:
     assert set(load("manifest.json")[key]) <= slugs
 
 
-def test_one_version() -> None:
-    """The version is the same wherever it stands."""
-    version = load("manifest.json")["version"]
-    assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
-
-
 def test_hacs_and_its_floor() -> None:
     """HACS offers the integration from the release on that the oldest test leg stands for."""
     hacs = json.loads((ROOT / "hacs.json").read_text())
-    assert set(hacs) == {"name", "homeassistant", "hide_default_branch"}
+    assert set(hacs) == {
+        "filename",
+        "hide_default_branch",
+        "homeassistant",
+        "name",
+        "zip_release",
+    }
+    assert hacs["zip_release"] is hacs["hide_default_branch"] is True
+    assert hacs["filename"] == f"{INTEGRATION.name}.zip"
     assert hacs["name"] == load("manifest.json")["name"]
     locked = (ROOT / "requirements/floor.txt").read_text()
     tested = re.search(r"^homeassistant==(\d+\.\d+)\.\d+ ", locked, re.MULTILINE)
@@ -137,8 +128,8 @@ ROOT_FLOORS: Final = (
         "trigger",
         *PLATFORMS,
     },
-    {"run_log"},
-    {"entity", "options_flow"},
+    {"run_log", "targets"},
+    {"entity", "options_flow", "schedule_action"},
     {"webhook"},
     {"coordinator"},
     {"commands"},
@@ -159,6 +150,7 @@ ROOT_FLOORS: Final = (
 """The files beside the packages, from the top to the bottom."""
 BASE_CLASSES: Final = {
     "PlexButlerEntity",
+    "PlexButlerPreferenceEntity",
     "PlexButlerServerEntity",
     "PlexButlerTaskEntity",
     "ButlerTrigger",
@@ -291,12 +283,16 @@ def test_workflows_are_locked_down(file: Path) -> None:
     workflow = yaml.safe_load(source)
     assert workflow["permissions"] == {}
     for name, job in workflow["jobs"].items():
+        written = {key for key, value in job.get("permissions", {}).items() if value != "read"}
+        assert written == MAY_WRITE.get((file.stem, name), set()), name
+        if "uses" in job:
+            assert re.fullmatch(r"\./\.github/workflows/\w+\.yml", job["uses"]), name
+            continue
         assert job["timeout-minutes"] <= 30, name
-        assert set(job.get("permissions", {}).values()) <= {"read"}, name
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False, name
-    for line in re.findall(r".*\buses: .*", source):
+    for line in re.findall(r".*\buses: [^.\n].*", source):
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # (v\d|ma)", line), line
 
 

@@ -1,4 +1,4 @@
-"""Binary sensors: whether Butler is at work, the server answers, and a backup is overdue."""
+"""Binary sensors: whether Butler works, somebody plays something, the server answers, a backup is overdue."""
 
 from typing import Any, override
 
@@ -23,6 +23,10 @@ MAINTENANCE = BinarySensorEntityDescription(
     translation_key="maintenance",
     device_class=BinarySensorDeviceClass.RUNNING,
 )
+BEING_WATCHED = BinarySensorEntityDescription(
+    key="being_watched",
+    translation_key="being_watched",
+)
 SERVER = BinarySensorEntityDescription(
     key="server",
     translation_key="server",
@@ -46,6 +50,7 @@ async def async_setup_entry(
     async_add_entities(
         (
             MaintenanceBinarySensor(coordinator, MAINTENANCE),
+            BeingWatchedBinarySensor(coordinator, BEING_WATCHED),
             ServerBinarySensor(coordinator, SERVER),
         )
     )
@@ -69,6 +74,38 @@ class MaintenanceBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
     def is_on(self) -> bool:
         """Return whether Butler is at work."""
         return self.coordinator.data.maintenance
+
+
+class BeingWatchedBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
+    """On while somebody plays something from the server; a paused film is not being watched.
+
+    Unknown if the server has no list of its sessions. They are counted only for this entity, while it
+    is enabled; nothing of them is known but how many there are.
+    """
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Let the sessions be counted, for the first time before the first state is written."""
+        self.async_on_remove(await self.coordinator.async_count_sessions())
+        await super().async_added_to_hass()
+
+    @property
+    @override
+    def shown(self) -> int | None:
+        """Return what the state depends on."""
+        return self.coordinator.data.sessions
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether somebody plays something."""
+        return None if self.shown is None else self.shown > 0
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return in how many sessions something is played."""
+        return {"sessions": self.shown}
 
 
 class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):

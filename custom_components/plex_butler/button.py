@@ -14,8 +14,9 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .commands import Commands
-from .coordinator import PlexButlerConfigEntry
+from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
+from .plex import ButlerTask
 
 # Commands do not wait for each other: each has a time limit, and the server has its own queue.
 PARALLEL_UPDATES = 0
@@ -66,9 +67,14 @@ class PlexButlerServerButton(PlexButlerServerEntity, ButtonEntity):
 
 
 class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
-    """Starts one task."""
+    """Starts one task. The switch of the task does so too."""
 
     _attr_entity_category = EntityCategory.CONFIG
+
+    def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
+        """Initialize, disabled by default: there are many of these buttons."""
+        super().__init__(coordinator, task)
+        self._attr_entity_registry_enabled_default = False
 
     @override
     async def async_press(self) -> None:

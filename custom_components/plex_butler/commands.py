@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -20,6 +20,7 @@ from .plex import (
     ButlerTask,
     NoButlerError,
     PlexError,
+    PreferenceValue,
     StartResult,
     StopResult,
     TaskNotFoundError,
@@ -147,6 +148,11 @@ class Commands:
         async with self._starting[name]:
             result = await self._send(start, name, origin)
         return result, sent[0]
+
+    async def set_schedule(self, values: Mapping[str, PreferenceValue], context: Context) -> None:
+        """Set preferences by the server's ids, all at once; what the server has made of them is shown."""
+        origin = self._origins.async_origin(context)
+        await self._send(partial(self._session.set_preferences, values), origin=origin)
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""

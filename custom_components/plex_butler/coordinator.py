@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
@@ -225,6 +226,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if err.retry_after:
             failure.retry_after = min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds())
         raise failure from err
+
+    async def async_count_sessions(self) -> CALLBACK_TYPE:
+        """Count the sessions in which something is played, until the returned function is called."""
+        self.session.viewers.want(wanted=True)
+        await self.session.count_sessions()
+        self.data = replace(self.data, sessions=self.session.viewers.count)
+        return partial(self.session.viewers.want, wanted=False)
 
     @callback
     def _async_refresh_soon(self) -> None:

@@ -55,6 +55,7 @@ async def async_get_config_entry_diagnostics(
         "maintenance": snapshot.maintenance,
         "tasks": [asdict(task) for task in snapshot.tasks.values()],
         "unknown_tasks": [name for name in snapshot.tasks if name not in BY_NAME],
+        "preferences": {key: each.value for key, each in snapshot.preferences.by_id.items()},
         "running": [_without_authors(run) for run in snapshot.running.values()],
         "backups": snapshot.backups and asdict(snapshot.backups),
         "last_runs": [_without_authors(ended) for ended in snapshot.last_runs.values()],

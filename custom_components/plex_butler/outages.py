@@ -8,9 +8,10 @@ from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util.hass_dict import HassKey
 
+from .butler.preferences import PreferencesError, PreferencesNotListedError
 from .butler.statistics import Statistics
 from .const import DOMAIN
 from .plex import (
@@ -177,16 +178,19 @@ class Outages:
 
         Unlike a poll, a command is not sent again.
         """
+        if isinstance(err, PreferencesError):
+            by_user = isinstance(err, PreferencesNotListedError)
+            kind = ServiceValidationError if by_user else HomeAssistantError
+            return self._exception(kind, err.key, settings=", ".join(err.keys))
         key = f"{err.key}_refused"
-        return self._exception(
-            HomeAssistantError, key if err.sent and key in _REFUSED_TEXTS else err.key
-        )
+        refused = err.sent and key in _REFUSED_TEXTS
+        return self._exception(HomeAssistantError, key if refused else err.key)
 
-    def _exception[E: HomeAssistantError](self, kind: type[E], key: str) -> E:
+    def _exception[E: HomeAssistantError](self, kind: type[E], key: str, **placeholders: str) -> E:
         return kind(
             translation_domain=DOMAIN,
             translation_key=key,
-            translation_placeholders={"server": self._entry.title},
+            translation_placeholders={"server": self._entry.title, **placeholders},
         )
 
     def act_on(self, err: PlexError) -> None:

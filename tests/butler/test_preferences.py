@@ -131,6 +131,11 @@ async def test_changed_preferences_are_read_again(
     assert asked(server) == [LIST] * 4
     assert pauses.seconds == [PAUSE] * 3
     assert session.preferences.window == (4, 5)
+    # A refusal that no change explains is not waited out.
+    server.change_preferences({START: "6"})
+    session.read_task_list_next()
+    await poll(session)
+    assert asked(server) == [LIST] * 5
 
 
 async def test_preferences_that_are_refused_without_a_reason_are_read_with_the_next_poll(
@@ -200,7 +205,7 @@ async def test_several_are_set_at_once_and_read_back(
     server: SimulatedPlex, session: ButlerSession
 ) -> None:
     values: dict[str, PreferenceValue] = {START: 23, BACKUP: False, BIF: "asap"}
-    await session.set_preferences(values)
+    await session.set_preferences(values, before_sending=lambda: None)
     assert asked(server) == [SET, LIST]
     assert sent(server) == [{START: "23", BACKUP: "0", BIF: "asap"}]
     assert {key: server.preferences.values[key] for key in values} == values
@@ -217,7 +222,7 @@ async def test_preferences_are_read_back_until_the_server_lists_them(
     server: SimulatedPlex, session: ButlerSession, pauses: Pauses, refusals: int
 ) -> None:
     server.faults.prefs_unreadable = refusals
-    await session.set_preferences({START: 3})
+    await session.set_preferences({START: 3}, before_sending=lambda: None)
     assert asked(server) == [SET, *[LIST] * (refusals + 1)]
     assert pauses.seconds == [PAUSE] * refusals
     assert session.preferences.get(START) == 3
@@ -228,7 +233,7 @@ async def test_preferences_that_cannot_be_read_back(
 ) -> None:
     server.faults.prefs_unreadable = TRIES
     with pytest.raises(PreferencesNotReadError):
-        await session.set_preferences({START: 3})
+        await session.set_preferences({START: 3}, before_sending=lambda: None)
     assert asked(server) == [SET, *[LIST] * TRIES]
     assert session.preferences.get(START) == 2
     await poll(session)
@@ -244,7 +249,7 @@ async def test_list_that_is_gone_after_a_change(
     server.faults.prefs_unreadable = 1
     pauses.meanwhile = gone
     with pytest.raises(PreferencesNotReadError):
-        await session.set_preferences({START: 3})
+        await session.set_preferences({START: 3}, before_sending=lambda: None)
     assert asked(server) == [SET, *[LIST] * TRIES]
     assert session.preferences is NO_PREFERENCES
 
@@ -258,7 +263,7 @@ async def test_server_that_goes_away_after_a_change(
     server.faults.prefs_unreadable = 1
     pauses.meanwhile = away
     with pytest.raises(PreferencesNotReadError):
-        await session.set_preferences({START: 3})
+        await session.set_preferences({START: 3}, before_sending=lambda: None)
     with pytest.raises(CannotConnectError):
         await poll(session)
 
@@ -268,7 +273,9 @@ async def test_change_that_the_server_does_not_keep(
 ) -> None:
     server.faults.prefs_ignored = True
     with pytest.raises(PreferencesDifferError) as refused:
-        await session.set_preferences({START: 3, BACKUP: True, BIF: "asap"})
+        await session.set_preferences(
+            {START: 3, BACKUP: True, BIF: "asap"}, before_sending=lambda: None
+        )
     assert refused.value.ids == (START, BIF)
     assert session.preferences.get(START) == 2
 
@@ -285,7 +292,7 @@ async def test_the_last_writer_wins(
     server.faults.prefs_unreadable = 1
     pauses.meanwhile = by_somebody_else
     with pytest.raises(PreferencesDifferError) as refused:
-        await session.set_preferences({START: 3, BACKUP: False})
+        await session.set_preferences({START: 3, BACKUP: False}, before_sending=lambda: None)
     assert refused.value.ids == (START,)
     assert session.preferences.get(START) == 9
     assert session.preferences.get(BACKUP) is False
@@ -310,7 +317,7 @@ async def test_only_what_is_listed_is_sent(
     ids: tuple[str, ...],
 ) -> None:
     with pytest.raises(PreferencesNotListedError) as refused:
-        await session.set_preferences(values)
+        await session.set_preferences(values, before_sending=lambda: None)
     assert refused.value.ids == ids
     assert server.requests == []
 
@@ -321,7 +328,7 @@ async def test_refused_change(
 ) -> None:
     server.faults.prefs_status = status
     with pytest.raises(kind):
-        await session.set_preferences({START: 3})
+        await session.set_preferences({START: 3}, before_sending=lambda: None)
     assert asked(server) == [SET]
 
 
@@ -330,7 +337,7 @@ async def test_change_without_an_answer_is_not_repeated_but_looked_at(
 ) -> None:
     server.faults.drop_reply = True
     with pytest.raises(CommandNotConfirmedError):
-        await session.set_preferences({START: 3})
+        await session.set_preferences({START: 3}, before_sending=lambda: None)
     assert asked(server) == [SET]
     server.faults.drop_reply = False
     assert session.task_list_due
@@ -341,7 +348,9 @@ async def test_change_without_an_answer_is_not_repeated_but_looked_at(
 async def test_changes_at_the_same_time_are_compared_one_after_the_other(
     server: SimulatedPlex, session: ButlerSession
 ) -> None:
-    await asyncio.gather(*(session.set_preferences({START: hour}) for hour in (3, 4, 5)))
+    await asyncio.gather(
+        *(session.set_preferences({START: hour}, before_sending=lambda: None) for hour in (3, 4, 5))
+    )
     assert asked(server) == [SET, LIST] * 3
     assert session.preferences.get(START) == server.preferences.values[START]
 
@@ -355,6 +364,6 @@ async def test_list_from_before_a_change_does_not_undo_it(
     async with asyncio.timeout(5):
         while not asked(server):
             await asyncio.sleep(0)
-        await session.set_preferences({START: 3})
+        await session.set_preferences({START: 3}, before_sending=lambda: None)
         await polling
     assert session.preferences.get(START) == 3

@@ -44,7 +44,7 @@ async def turn(house: House, server: SimulatedPlex, key: str, *, on: bool) -> No
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_every_listed_task_has_a_switch_and_a_button(
+async def test_every_listed_task_has_a_switch_and_more_that_is_disabled(
     hass: HomeAssistant, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:
     registered = {
@@ -52,14 +52,24 @@ async def test_every_listed_task_has_a_switch_and_a_button(
         for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
     }
     for name in server.butler.tasks:
-        for platform in (SWITCH, BUTTON):
+        for platform, category in (
+            (SWITCH, EntityCategory.CONFIG),
+            (BUTTON, EntityCategory.CONFIG),
+            ("sensor", EntityCategory.DIAGNOSTIC),
+        ):
             entity = registered[platform, f"{server.machine_identifier}_task_{name}"]
-            assert entity.entity_category is EntityCategory.CONFIG
-            assert (entity.disabled_by is not None) == (name == "AutomaticUpdates")
-        entity = registered["sensor", f"{server.machine_identifier}_task_{name}"]
-        assert entity.entity_category is EntityCategory.DIAGNOSTIC
-        assert entity.disabled_by is not None
-    assert len(registered) == 3 * len(server.butler.tasks) + 9
+            assert entity.entity_category is category
+            enabled = platform == SWITCH and name != "AutomaticUpdates"
+            assert (entity.disabled_by is None) is enabled
+    schedule = (
+        ("select", f"{server.machine_identifier}_window_start"),
+        (
+            "switch",
+            f"{server.machine_identifier}_scheduled_BackupDatabase",
+        ),
+    )
+    assert registered.keys() >= {*schedule}
+    assert len(registered) == 3 * len(server.butler.tasks) + 10 + 2 + 8 + 10
 
 
 @pytest.mark.usefixtures("loaded")
@@ -68,9 +78,9 @@ async def test_names_and_device(
 ) -> None:
     for platform, key, name in (
         (SWITCH, BACKUP, "Backup database"),
-        (BUTTON, BACKUP, "Start backup database"),
         (BUTTON, "start_all", "Start all tasks"),
         (BUTTON, "stop_all", "Stop all tasks"),
+        ("binary_sensor", "being_watched", "Being watched"),
         ("binary_sensor", "maintenance", "Maintenance"),
         ("binary_sensor", "server", "Server"),
         ("sensor", "current_task", "Current task"),
@@ -140,8 +150,15 @@ async def test_turning_off_an_idle_task_is_no_error(house: House, server: Simula
     assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
 
 
-@pytest.mark.usefixtures("loaded")
-async def test_buttons(house: House, server: SimulatedPlex) -> None:
+async def test_buttons(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    button = house.entity_id(server, BUTTON, BACKUP)
+    assert button == "button.cellar_backup_database_run"
+    er.async_get(hass).async_update_entity(button, disabled_by=None)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await house.settled()
+    assert house.state(server, BUTTON, BACKUP).name == "Cellar Backup database: run"
     for key in (BACKUP, "start_all", "stop_all"):
         await house.act(BUTTON, SERVICE_PRESS, entity_id=house.entity_id(server, BUTTON, key))
     assert sent(server, "POST") == ["/butler/BackupDatabase", "/butler"]

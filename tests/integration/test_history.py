@@ -284,7 +284,7 @@ async def test_file_that_cannot_be_read_is_forgotten(
         "data": data,
     }
     assert len(await EntryFile(hass, "x", HISTORY).load()) == 0
-    assert caplog.text.count("cannot be read and are forgotten") == bool(data)
+    assert caplog.text.count("cannot be read and are forgotten") == (data is not None)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ class Run:
         data: dict[str, Any] = {"task": OTHER} if action in ("start_task", "run_task") else {}
         data |= {"task": RUNS} if action == "stop_task" else {}
         data |= {"timeout": 0} if action == "run_task" else {}
+        data |= {"window_start": 3} if action == "set_schedule" else {}
         key = await self.key_of(
             self.hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
         )
@@ -368,6 +369,9 @@ async def test_fault(
         with run.fault():
             assert (command, await run.command(command)) == (command, kind.at_once(command))
         await house.passes(ONE_POLL, step=ONE_POLL)
+        if kind.hides:
+            # The list of preferences is read now and then only.
+            await run.polls()
         assert run.unavailable() == set()
     await run.begins_to_run()
     await run.is_back(before)
@@ -387,7 +391,7 @@ async def test_fault(
             each["context"]["source"] for each in run.hass.config_entries.flow.async_progress()
         ]
         assert flows == ([SOURCE_REAUTH] if kind.asks_for_token else [])
-        assert bool(run.unavailable()) == bool(told)
+        assert bool(run.unavailable()) == bool(told or kind.hides)
         assert len(ours(caplog)) == bool(told)
     await run.is_back(before)
 

@@ -1,84 +1,105 @@
-"""The examples of the README do what it says."""
+"""The examples of the README that change the schedule, run as they stand there."""
 
+from datetime import datetime, timedelta
 import re
-from typing import Any
+from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.components.automation import DOMAIN as AUTOMATION
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-    async_mock_service,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 import yaml
 
 from tests.conftest import House
 from tests.repository import ROOT
 from tests.simulator import SimulatedPlex
 
+EXAMPLES: Final = {
+    example["alias"]: example
+    for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    if "alias" in (example := yaml.safe_load(text) or {})
+}
+WAITS: Final = "Plex maintenance waits for the end of the film"
+AWAKE: Final = "Plex maintenance while the NAS is awake"
+PLAYER: Final = "media_player.living_room"
 
-def example(alias: str) -> dict[str, Any]:
-    """Return an automation of the README by its alias."""
-    readme = (ROOT / "README.md").read_text()
-    blocks = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL))
-    (automation,) = (block for block in blocks if block.get("alias") == alias)
-    return dict(automation)
 
-
-@pytest.mark.parametrize("away", ["at the start", "later", "never"])
-async def test_silence_of_the_server_is_told_after_half_an_hour(
-    hass: HomeAssistant,
-    house: House,
-    server: SimulatedPlex,
-    entry: MockConfigEntry,
-    away: str,
-    freezer: FrozenDateTimeFactory,
+@pytest.fixture
+async def named(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:
-    server.friendly_name = "NAS"
-    await house.set_up(entry, server)
-    assert house.entity_id(server, "binary_sensor", "server") == "binary_sensor.nas_server"
-    calls = async_mock_service(hass, "notify", "send_message")
-    if away == "at the start":
-        await hass.config_entries.async_unload(entry.entry_id)
-        await server.stop_listening()
-        await hass.config_entries.async_setup(entry.entry_id)
-        assert entry.state is ConfigEntryState.SETUP_RETRY
-        # What Home Assistant shows of entities that nobody has set up.
-        for row in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
-            hass.states.async_remove(row.entity_id)
-            row.write_unavailable_state(hass)
-    automation = {"automation": example("Tell if the Plex server does not answer")}
-    assert await async_setup_component(hass, "automation", automation)
-    if away == "at the start":
-        # As its trigger for the start of Home Assistant does.
-        await hass.services.async_call(
-            "automation",
-            "trigger",
-            {"entity_id": "automation.tell_if_the_plex_server_does_not_answer"},
-        )
-
-    async def passes(minutes: float) -> None:
-        # Nobody waits until the automation is done, which waits itself.
-        for _ in range(int(minutes * 2)):
-            freezer.tick(30)
-            async_fire_time_changed(hass)
-            await house.sent()
-            while server.requests and server.requests[-1].status is None:
-                await house.sent()
-
-    await passes(1)
-    if away == "later":
-        await server.stop_listening()
-    await passes(28)
-    assert not calls
-    await passes(3)
-    assert len(calls) == (away != "never")
-    await server.listen()
-    await passes(2)
+    """The entities have the names that they have in the examples."""
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, loaded.entry_id):
+        name = entity.entity_id.replace(".cellar_", ".nas_")
+        registry.async_update_entity(entity.entity_id, new_entity_id=name)
     await house.settled()
-    assert hass.states.is_state("binary_sensor.nas_server", "on")
-    assert len(calls) == (away != "never")
+
+
+async def automate(hass: HomeAssistant, alias: str) -> None:
+    config: dict[str, Any] = {AUTOMATION: [EXAMPLES[alias]]}
+    assert await async_setup_component(hass, AUTOMATION, config)
+    await hass.async_block_till_done()
+
+
+async def leave(hass: HomeAssistant) -> None:
+    """End what the automation waits for."""
+    await hass.services.async_call(AUTOMATION, "turn_off", {"entity_id": "all"}, blocking=True)
+
+
+def window(server: SimulatedPlex) -> tuple[object, object]:
+    values = server.preferences.values
+    return values["ButlerStartHour"], values["ButlerEndHour"]
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=dt_util.get_default_time_zone())
+
+
+@pytest.mark.usefixtures("named")
+async def test_window_waits_for_the_end_of_the_film(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    async def becomes(text: str) -> None:
+        await house.passes((local(text) - dt_util.now()).total_seconds(), step=60)
+
+    freezer.move_to(local("2027-01-12T01:40:00"))
+    await automate(hass, WAITS)
+    await house.passes(60)
+    hass.states.async_set(PLAYER, "playing")
+    await becomes("2027-01-12T01:54:00")
+    assert window(server) == (2, 5)
+    await becomes("2027-01-12T01:56:00")
+    assert window(server) == (3, 6)
+    await becomes("2027-01-12T02:56:00")
+    assert window(server) == (4, 7)
+    hass.states.async_set(PLAYER, "idle")
+    await becomes("2027-01-12T04:00:00")
+    assert window(server) == (4, 7)
+    freezer.move_to(local("2027-01-12T11:50:00"))
+    await becomes("2027-01-12T12:01:00")
+    assert window(server) == (2, 5)
+    await leave(hass)
+
+
+@pytest.mark.usefixtures("named")
+async def test_window_opens_while_the_nas_is_awake(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(local("2027-01-12T21:40:00"))
+    await automate(hass, AWAKE)
+    await house.passes(60)
+    await server.stop_listening()
+    await house.passes(60, step=30)
+    await server.listen()
+    await house.passes(90, step=30)
+    assert window(server) == (2, 5)
+    await house.passes(120, step=30)
+    now = dt_util.now()
+    assert now - local("2027-01-12T21:40:00") < timedelta(minutes=20)
+    assert window(server) == (22, 1)
+    await leave(hass)

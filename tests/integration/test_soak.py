@@ -460,6 +460,8 @@ async def idle_afternoon(month: Month, server: SimulatedPlex, noon: datetime) ->
         assert asked.pop("/:/prefs") <= hours * lists + 1
         assert asked.pop("/identity", 0) <= hours * lists + 1
         assert asked.pop("/") <= hours * lists + 1
+        # A stream tells who plays something; without one, every poll asks.
+        assert asked.pop("/status/sessions", 0) <= (hours * polls + 1) * fault
         # Without a stream it is looked for once an hour.
         assert asked.pop("/:/websockets/notifications", 0) <= hours * fault
         assert not asked

@@ -169,6 +169,7 @@ def test_selectors() -> None:
 
 OPTIONS: Final[dict[str, Any]] = {
     "config_entry_id": "01J0000000000000000000000",
+    "entity_id": ["switch.nas_backup_database"],
     "task": ["backup_database", "OptimizeDatabase"],
     "outcome": ["finished"],
 }
@@ -215,7 +216,8 @@ async def test_editor_offers_the_options_that_exist(
     assert told.keys() == EN[kind].keys()
     for name, description in told.items():
         assert description, name
-        assert "target" not in description, name
+        (filtered,) = description["target"]["entity"]
+        assert filtered["integration"] == DOMAIN, name
         taken = {
             option
             for option, value in OPTIONS.items()

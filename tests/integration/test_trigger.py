@@ -22,7 +22,14 @@ import voluptuous as vol
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.trigger import TaskEndedTrigger
 from tests.conftest import House, entry_for
-from tests.integration.automations import EVERYTHING, STARTED, automate, told, trigger
+from tests.integration.automations import (
+    EVERYTHING,
+    STARTED,
+    automate,
+    device_id,
+    told,
+    trigger,
+)
 from tests.integration.enabled import enable
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, THUMBS
@@ -114,18 +121,21 @@ async def test_each_server_fires_its_own(
 ) -> None:
     async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
         attic_entry = entry_for(attic)
-        if first == "entry":
-            await house.set_up(entry, server)
-            await house.set_up(attic_entry, attic)
+        await house.set_up(entry, server)
+        await house.set_up(attic_entry, attic)
+        if first == "automation":
+            for one in (entry, attic_entry):
+                assert await hass.config_entries.async_unload(one.entry_id)
         named = [
-            trigger(name, config_entry_id=one.entry_id) | {"id": f"{name} {where}"}
+            trigger(name, {"device_id": device_id(hass, one)}) | {"id": f"{name} {where}"}
             for name in ("task_started", "maintenance_over")
             for where, one in (("cellar", entry), ("attic", attic_entry))
         ]
         calls = await automate(hass, *named, trigger("task_started"))
         if first == "automation":
-            await house.set_up(entry, server)
-            await house.set_up(attic_entry, attic)
+            for one in (entry, attic_entry):
+                assert await hass.config_entries.async_setup(one.entry_id)
+            await house.settled()
         await house.act(
             DOMAIN, "start_task", config_entry_id=attic_entry.entry_id, task="loudness_analysis"
         )
@@ -238,10 +248,14 @@ async def test_script_waits_for_the_end_of_what_it_started(
         trigger("task_ended", task={"key": "backup_database"}),
         trigger("task_ended", since="yesterday"),
         trigger("task_started", outcome="finished"),
-        trigger("task_started", config_entry_id=["a", "b"]),
+        trigger("task_started", config_entry_id="01J0000000000000000000000"),
         trigger("maintenance_over", task="backup_database"),
         trigger("maintenance_started", outcome="finished"),
-        trigger("task_ended") | {"target": {"entity_id": "switch.backup_database"}},
+        trigger("task_ended", {"entity_id": "backup_database"}),
+        trigger("task_ended", {"task": "backup_database"}),
+        trigger("task_ended") | {"target": {}},
+        trigger("maintenance_over", {"entity_id": []}),
+        trigger("maintenance_over") | {"target": None},
         trigger("task_succeeded"),
     ],
 )

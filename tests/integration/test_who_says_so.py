@@ -32,11 +32,12 @@ PROXIES: Final[list[tuple[dict[str, Any], str]]] = [
     ({"proxy_status": 429}, "too_many_requests"),
     ({"https_port": True}, "https_required"),
 ]
-COMMANDS: Final[dict[str, dict[str, str]]] = {
+COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "start_task": {"task": TASK},
     "stop_task": {"task": TASK},
     "start_all": {},
     "stop_all": {},
+    "set_schedule": {"window_start": 3},
 }
 
 pytestmark = pytest.mark.usefixtures("without_stream")

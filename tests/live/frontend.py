@@ -75,6 +75,12 @@ class Frontend(Connection):
             text = text.replace(f"{{{name}}}", value)
         return text
 
+    async def enable(self, entity_id: str, entry_id: str) -> None:
+        """Enable an entity, and reload its config entry rather than wait for that."""
+        await self.command("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
+        await self.post(f"/api/config/config_entries/entry/{entry_id}/reload")
+        await self.wait_for(lambda: self.states.get(entity_id))
+
     async def remove_entry(self, entry_id: str) -> None:
         """Remove a config entry."""
         await self.request("DELETE", f"/api/config/config_entries/entry/{entry_id}")
@@ -122,6 +128,11 @@ class Frontend(Connection):
         return {
             name: about["fields"] for name, about in offer.items() if name.startswith(f"{domain}.")
         }
+
+    async def offered_for(self, kind: str, target: Json, domain: str) -> set[str]:
+        """Return what the automation editor offers of an integration *By target*."""
+        listed: list[str] = await self.command(f"get_{kind}s_for_target", target=target)
+        return {name for name in listed if name.startswith(f"{domain}.")}
 
     async def entry_in(self, state: str, domain: str) -> Json:
         """Wait until a config entry of an integration is in a state, and return it."""

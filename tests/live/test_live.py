@@ -30,7 +30,7 @@ pytestmark = pytest.mark.live
 
 CREDITS: Final = "switch.attic_generate_credits_markers"
 INTROS: Final = "switch.attic_generate_intro_markers"
-START_INTROS: Final = "button.attic_start_generate_intro_markers"
+RUN_INTROS: Final = "button.attic_generate_intro_markers_run"
 BACKUP: Final = "switch.attic_backup_database"
 ACTIVITY: Final = "event.attic_task_activity"
 MAINTENANCE: Final = "binary_sensor.attic_maintenance"
@@ -39,10 +39,13 @@ CURRENT: Final = "sensor.attic_current_task"
 LAST: Final = "sensor.attic_last_task"
 RUNNING: Final = "sensor.attic_running_tasks"
 SERVER: Final = "binary_sensor.attic_server"
+WATCHED: Final = "binary_sensor.attic_being_watched"
 START_ALL: Final = "button.attic_start_all_tasks"
 STOP_ALL: Final = "button.attic_stop_all_tasks"
-PRESSED: Final = {START_ALL, START_INTROS, STOP_ALL}
-SHOWN: Final = (BACKUP, CALENDAR, CURRENT, LAST, MAINTENANCE, SERVER)
+STARTS: Final = "select.attic_maintenance_starts"
+ENDS: Final = "select.attic_maintenance_ends"
+PRESSED: Final = {START_ALL, RUN_INTROS, STOP_ALL}
+SHOWN: Final = (BACKUP, CALENDAR, CURRENT, LAST, MAINTENANCE, SERVER, WATCHED)
 
 
 async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorProcess) -> None:
@@ -52,6 +55,8 @@ async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorP
         await find_the_entities(frontend)
         await enable(frontend, entry_id, ACTIVITY)
         await start_by_switch_and_see_it_end(frontend, simulator)
+        await see_somebody_watch(frontend, simulator)
+        await frontend.enable(RUN_INTROS, entry_id)
         await start_by_button_and_stop(frontend, simulator)
         await start_and_stop_by_action(frontend, simulator)
         await start_and_stop_all(frontend, simulator)
@@ -94,6 +99,9 @@ async def find_the_entities(frontend: Frontend) -> None:
         MAINTENANCE: None,
         RUNNING: None,
         SERVER: "diagnostic",
+        STARTS: "config",
+        ENDS: "config",
+        WATCHED: None,
         START_ALL: None,
         STOP_ALL: None,
     }
@@ -102,8 +110,12 @@ async def find_the_entities(frontend: Frontend) -> None:
         name = texts[f"component.{DOMAIN}.entity.switch.{task['task']}.name"]
         object_id = name.lower().replace(" ", "_")
         categories[f"switch.attic_{object_id}"] = "config"
-        categories[f"button.attic_start_{object_id}"] = "config"
+        categories[f"button.attic_{object_id}_run"] = "config"
         categories[f"sensor.attic_{object_id}_last_run"] = "diagnostic"
+        if task["scheduled"] is not None:
+            categories[f"switch.attic_{object_id}_scheduled"] = "config"
+        if task["behavior"] is not None:
+            categories[f"select.attic_{object_id}_when"] = "config"
     assert {name: item["entity_category"] for name, item in entities.items()} == categories
 
     disabled = {name for name, item in entities.items() if item["disabled_by"]}
@@ -111,8 +123,7 @@ async def find_the_entities(frontend: Frontend) -> None:
         ACTIVITY,
         RUNNING,
         "switch.attic_automatic_updates",
-        "button.attic_start_automatic_updates",
-        *(name for name in entities if name.endswith("_last_run")),
+        *(name for name in entities if name.endswith(("_last_run", "_scheduled", "_when", "_run"))),
     }
     states = {name: frontend.states[name] for name in entities if name not in disabled}
     assert not [name for name, state in states.items() if state["state"] == "unavailable"]
@@ -123,6 +134,7 @@ async def find_the_entities(frontend: Frontend) -> None:
         LAST: "unknown",
         MAINTENANCE: "off",
         SERVER: "on",
+        WATCHED: "off",
     }
     shown = states[BACKUP]["attributes"]
     assert shown["friendly_name"] == "Attic Backup database"
@@ -159,10 +171,25 @@ def told(frontend: Frontend) -> Json:
     return attributes
 
 
+async def see_somebody_watch(frontend: Frontend, simulator: SimulatorProcess) -> None:
+    """See that a film begins, is paused and ends, and nothing of whose or which it is."""
+    watched = frontend.watch(WATCHED)
+    for state, shown, sessions in (
+        ("playing", "on", 1),
+        ("paused", "off", 0),
+        ("playing", "on", 1),
+        ("stopped", "off", 0),
+    ):
+        await simulator.control("POST", "/users/play", {"state": state})
+        attributes = (await watched.becomes(shown))["attributes"]
+        assert attributes["sessions"] == sessions
+        assert attributes.keys() == {"friendly_name", "sessions"}
+
+
 async def start_by_button_and_stop(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """Start a task by its button, and stop it by its switch."""
     switch = frontend.watch(INTROS)
-    await frontend.call("button.press", START_INTROS)
+    await frontend.call("button.press", RUN_INTROS)
     await switch.becomes("on")
     assert await running_on(simulator) == ["ButlerTaskGenerateIntroMarkers"]
     await frontend.call("switch.turn_off", INTROS)

@@ -21,6 +21,7 @@ READS: Final[dict[str, Call]] = {
     "GET /butler": PlexClient.tasks,
     "GET /activities": PlexClient.activities,
     "GET /:/prefs": PlexClient.preferences,
+    "GET /status/sessions": PlexClient.sessions,
 }
 COMMANDS: Final[dict[str, Call]] = {
     "POST /butler/BackupDatabase": lambda client: client.start_task("BackupDatabase"),
@@ -54,6 +55,6 @@ async def client_for(
             token,
             client_identifier=CLIENT_IDENTIFIER,
             machine_identifier=machine_identifier,
-            version="0.1.0",
+            version="9.8.7",
             request_timeout=request_timeout,
         )

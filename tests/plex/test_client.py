@@ -179,6 +179,7 @@ OPENAPI = {
     "GET /",
     "GET /activities",
     "GET /butler",
+    "GET /status/sessions",
     "POST /butler",
     "DELETE /butler",
     "POST /butler/BackupDatabase",
@@ -207,7 +208,7 @@ async def test_every_request_is_one_that_openapi_knows(
             "x-plex-device-name": "Home Assistant",
             "x-plex-platform": "Home Assistant",
             "x-plex-product": "Home Assistant",
-            "x-plex-version": "0.1.0",
+            "x-plex-version": "9.8.7",
         }
         assert "cookie" not in request.headers
         assert request.headers.get("content-length", "0") == "0"

@@ -168,7 +168,7 @@ async def test_refusals_that_a_proxy_may_have_given(
     is_command = request_ in COMMANDS
     if is_command and status == 500:
         kind = CommandServerError
-    if request_ == SET and status in (400, 405):
+    if "/:/prefs" in request_ and status in (400, 405):
         kind = PreferencesRefusedError
 
     await failure_of(kind, client, request_)
@@ -215,6 +215,7 @@ async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
     [
         ("GET /butler", 404),
         ("GET /activities", 404),
+        ("GET /status/sessions", 404),
         ("POST /butler/BackupDatabase", 200),
         ("POST /butler/BackupDatabase", 202),
         ("POST /butler/BackupDatabase", 404),

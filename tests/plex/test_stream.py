@@ -178,7 +178,7 @@ async def test_many_changes_come_in_order(server: SimulatedPlex) -> None:
 async def test_what_is_not_ours_to_know_is_not_told(server: SimulatedPlex) -> None:
     async with client_of(server) as client, client.notifications() as changes:
         server.users.remote_access_flaps()
-        server.users.play()
+        server.users.play("resting")
         server.notifications.publish("activity", "ActivityNotification", [{"event": "paused"}])
         await ask(server, "PUT", "/:/prefs?ButlerStartHour=3")
 

@@ -5,6 +5,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 import json
 import signal
 from typing import Any
@@ -94,7 +95,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
 def _keep_busy(server: SimulatedPlex) -> None:
     """Let people use the server, every few minutes of its time."""
     users = server.users
-    for seconds, act in ((60, users.dvr_noise), (300, users.play), (900, users.scan_library)):
+    film = partial(users.play, seconds=120)
+    for seconds, act in ((60, users.dvr_noise), (300, film), (900, users.scan_library)):
 
         def again(seconds: float = seconds, act: Any = act) -> None:
             act()

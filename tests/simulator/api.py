@@ -70,6 +70,8 @@ class Api:
                 rows = server.activities.rows() if access is Access.OWNER else []
                 container = {"size": len(rows)} | ({"Activity": rows} if rows else {})
                 return self._container(request, "MediaContainer", container)
+            case "/status/sessions" if not server.faults.no_sessions:
+                return self._sessions(request)
             case preferences if preferences == _PREFERENCES:
                 return self._settings(request, list(server.preferences.rows()))
             case "/:/prefs/get" if not server.faults.no_prefs_get:
@@ -79,10 +81,16 @@ class Api:
             case "/:/eventsource/notifications":
                 return server.notifications.event_source(request, access)
             case stream if stream in _STREAMS and not server.faults.no_websocket:
-                if status := server.notifications.refuses(request, access):
-                    return _refused(status)
-                return server.notifications.websocket(request, access)
+                return self._stream(request, access)
         return None
+
+    def _stream(
+        self, request: web.Request, access: Access
+    ) -> Coroutine[Any, Any, web.StreamResponse]:
+        notifications = self._server.notifications
+        if status := notifications.refuses(request, access):
+            return _refused(status)
+        return notifications.websocket(request, access)
 
     def _command(self, method: str, path: str) -> web.Response:
         """Start or stop; a path without a name is the Butler as a whole."""
@@ -187,6 +195,13 @@ class Api:
             return titles[status]
         too_soon = request.method == "GET" and self._server.preferences.refuses_to_be_read()
         return _BAD_REQUEST if too_soon else None
+
+    def _sessions(self, request: web.Request) -> Coroutine[Any, Any, web.StreamResponse]:
+        """List the sessions; the rows have the names of their types in XML only (seen)."""
+        rows = self._server.players.rows()
+        json_wanted = wire.wants_json(request) and not self._server.faults.always_xml
+        listed = {"Metadata" if json_wanted else "Video": rows} if rows else {}
+        return self._container(request, "MediaContainer", {"size": len(rows)} | listed)
 
     def _put(self, request: web.Request) -> web.Response:
         """Set preferences. An unknown name is answered with 200 all the same (measured)."""

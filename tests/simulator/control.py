@@ -5,7 +5,7 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     GET /state             what runs and what is queued, and the simulated time
     GET /requests          what arrived, with whose token it was in place of the token
     PATCH /faults          {"maintenance": true}: sets switches of `Faults`
-    POST /users/{what}     lets somebody do something, a method of `Users`
+    POST /users/{what}     lets somebody do something, a method of `Users`: play {"state": "paused"}
     POST /activities       {"type": "media.generate.bif", "count": 9, "frames": "each"}: begins them
     DELETE /activities     {"count": 9, "frames": "one"}: ends the newest; see `Frames`
     POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
@@ -86,6 +86,7 @@ class Control:
                 "tasks": list(server.butler.tasks),
                 "listeners": server.notifications.listeners,
                 "preferences": server.preferences.values,
+                "sessions": len(server.players.rows()),
                 "faults": asdict(server.faults),
             }
         )

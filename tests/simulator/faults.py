@@ -28,6 +28,10 @@ class Faults:
     """404 for /activities: a very old server."""
     no_butler: bool = False
     """404 for /butler: an older one still."""
+    no_sessions: bool = False
+    """404 for /status/sessions."""
+    sessions_refused: bool = False
+    """403 for /status/sessions."""
     other_machine_identifier: bool = False
     """Another server answers at this address."""
 
@@ -60,7 +64,7 @@ class Faults:
     drop_reply: bool = False
     """Commands are carried out and the connection is closed without an answer."""
     late_answers: str = ""
-    """Requests of this method are carried out, and answered once this is cleared."""
+    """Requests of this method or path are carried out, and answered once this is cleared."""
     late_websocket: bool = False
     """The upgrade to a websocket is answered once this is cleared."""
     drop_reused: bool = False
@@ -101,6 +105,10 @@ class Faults:
     """Activities never have a Context."""
     html_after_command: bool = False
     """POST and DELETE answer with HTML where others have an empty body."""
+
+    # Players
+    stops_under_another_key: bool = False
+    """The end of a session is told under another key than the session had (reported)."""
 
     # Preferences
     refuse_unknown_preference: bool = False

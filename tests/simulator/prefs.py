@@ -159,6 +159,15 @@ class Preferences:
         for name in self.values:
             self._enable(name)
 
+    def add(self, setting: Setting) -> None:
+        """Let an update of the server bring a preference."""
+        self._settings[setting.id] = setting
+        self.values[setting.id] = setting.default
+
+    def remove(self, name: str) -> None:
+        """Let an update of the server drop a preference."""
+        del self._settings[name], self.values[name]
+
     def is_listed(self, name: str) -> bool:
         """Tell whether there is one of this name; some come with a Plex Pass."""
         setting = self._settings.get(name)

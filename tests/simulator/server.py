@@ -22,6 +22,7 @@ from .faults import Faults
 from .front import Front
 from .log import Log
 from .notifications import Notifications
+from .players import Players
 from .prefs import Preferences
 from .run import Run
 from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
@@ -101,7 +102,8 @@ class SimulatedPlex:
             on_finish=self._finish,
         )
         self.webhooks = Webhooks(self.faults, friendly_name, machine_identifier)
-        self.users = Users(self.clock, self.activities, self.notifications.publish)
+        self.players = Players(self.clock, self.faults, self.notifications.publish)
+        self.users = Users(self.clock, self.activities, self.players, self.notifications.publish)
         self._stalled = False
         self._from_next_command: dict[str, Any] = {}
         self._speed = speed
@@ -139,6 +141,15 @@ class SimulatedPlex:
         """Whether connections are accepted and nothing is answered, for whatever reason."""
         return self.faults.hang or self._stalled
 
+    def fail_from_next_command(self, **faults: Any) -> None:
+        """Set these faults when the next request arrives that is not a GET."""
+        self._from_next_command = faults
+
+    def _fail(self) -> None:
+        for name, value in self._from_next_command.items():
+            setattr(self.faults, name, value)
+        self._from_next_command = {}
+
     @property
     def has_plex_pass(self) -> bool:
         """Whether the account that has claimed the server has a Plex Pass."""
@@ -150,15 +161,6 @@ class SimulatedPlex:
         if changed:
             rows = [self.preferences.notification(name) for name in changed]
             self.notifications.publish("preference", "Setting", rows)
-
-    def fail_from_next_command(self, **faults: Any) -> None:
-        """Set these faults when the next request arrives that is not a GET."""
-        self._from_next_command = faults
-
-    def _fail(self) -> None:
-        for name, value in self._from_next_command.items():
-            setattr(self.faults, name, value)
-        self._from_next_command = {}
 
     def claim(self) -> None:
         """Let an account claim the server: from now on it wants a token."""
@@ -202,6 +204,7 @@ class SimulatedPlex:
         await self.stop_listening()
         self.butler.reset()
         self.activities.reset()
+        self.players.reset()
         await self.listen()
         self.log.restarted()
 
@@ -254,7 +257,7 @@ class SimulatedPlex:
             to_the_app = request.path == "/" and "text/html" in request.headers.get("Accept", "")
             return refusal(title, to_the_app=to_the_app)
         response = await self._api.answer(request, access)
-        while faults.late_answers == request.method:
+        while faults.late_answers in (request.method, request.path):
             await asyncio.sleep(0)
         if faults.drop_reply and request.method not in ("GET", "HEAD"):
             return Dropped()

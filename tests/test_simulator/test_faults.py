@@ -154,6 +154,21 @@ async def no_butler(server: SimulatedPlex) -> bool:
     return (get.status, post.status) == (404, 404)
 
 
+async def status_of_sessions(server: SimulatedPlex) -> int:
+    assert (await ask(server, "GET", "/activities")).status == 200
+    return (await ask(server, "GET", "/status/sessions")).status
+
+
+@shows
+async def no_sessions(server: SimulatedPlex) -> bool:
+    return await status_of_sessions(server) == 404
+
+
+@shows
+async def sessions_refused(server: SimulatedPlex) -> bool:
+    return await status_of_sessions(server) == 403
+
+
 @shows
 async def other_machine_identifier(server: SimulatedPlex) -> bool:
     got = {
@@ -445,6 +460,18 @@ async def no_context(server: SimulatedPlex) -> bool:
 async def html_after_command(server: SimulatedPlex) -> bool:
     bodies = {(await ask(server, method, "/butler")).body for method in ("POST", "DELETE")}
     return bodies == {b"<html><body></body></html>"}
+
+
+@shows
+async def stops_under_another_key(server: SimulatedPlex) -> bool:
+    def play_and_stop() -> None:
+        server.users.play()
+        server.users.play("stopped")
+
+    told = [
+        frame["PlaySessionStateNotification"][0] for frame in await frames(server, play_and_stop, 2)
+    ]
+    return len({row["sessionKey"] for row in told}) == 2
 
 
 @shows

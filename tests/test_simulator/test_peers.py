@@ -96,6 +96,22 @@ async def test_plexapi_stops_tasks_by_its_query(server: SimulatedPlex) -> None:
     assert not server.butler.running
 
 
+async def test_plexapi_reads_sessions(server: SimulatedPlex) -> None:
+    assert await plexapi(server, lambda plex: plex.sessions()) == []
+    server.users.play()
+    server.users.play("paused", "Bedroom")
+    sessions = await plexapi(server, lambda plex: plex.sessions())
+    assert [(one.sessionKey, one.player.state, one.player.title) for one in sessions] == [
+        (112, "playing", "Living room"),
+        (113, "paused", "Bedroom"),
+    ]
+    assert [one.type for one in sessions] == ["movie", "movie"]
+    server.users.play("stopped")
+    assert len(await plexapi(server, lambda plex: plex.sessions())) == 1
+    with pytest.raises(BadRequest, match=r"^\(403\)"):
+        await plexapi(server, lambda plex: plex.sessions(), server.shared_token)
+
+
 async def test_plexapi_reads_activities(server: SimulatedPlex) -> None:
     server.butler.start(CREDITS)
     server.users.scan_library()

@@ -153,6 +153,12 @@ async def test_control() -> None:
         assert running.ready["token"] not in json.dumps(requests)
         assert "bogus" not in json.dumps(requests)
 
+        # Players.
+        await running.control("POST", "/users/play", {"player": "Bedroom"})
+        assert (await running.control("GET", "/state"))["sessions"] == 1
+        await running.control("POST", "/users/play", {"player": "Bedroom", "state": "stopped"})
+        assert (await running.control("GET", "/state"))["sessions"] == 0
+
         # Time and tasks.
         assert await running.plex("POST", f"/butler/{SILENT}") == 200
         await running.control("POST", "/advance", {"seconds": 179})

@@ -1,19 +1,23 @@
 """The preferences of one server: read, set, and compared with what was asked for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from ..plex import (
     NO_PREFERENCES,
+    WINDOW_END,
+    WINDOW_START,
     NotOwnerError,
-    NotPlexError,
     PlexClient,
     PlexError,
     Preferences,
+    PreferencesRefusedError,
     PreferenceValue,
     UnauthorizedError,
+    task_of,
 )
+from ..runs.tasks import task_key
 from .shared_reads import SharedReads
 
 TRIES: Final = 10
@@ -23,27 +27,38 @@ PAUSE: Final = 0.5
 LOST_AFTER: Final = 2
 """How many reads in a row have to fail before the preferences are no longer known."""
 
+WINDOW: Final = {"window_start": WINDOW_START, "window_end": WINDOW_END}
+"""The preferences of the window, by their keys in responses and texts."""
 
-class PreferencesNotListedError(PlexError):
+
+class PreferencesError(PlexError):
+    """Base class of the errors about some preferences."""
+
+    def __init__(self, message: str, ids: Iterable[str]) -> None:
+        """Initialize with what is wrong, and with which."""
+        self.ids = tuple(ids)
+        super().__init__(f"{message}: {', '.join(self.ids)}")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of what the preferences are about: the window's ends, and tasks."""
+        window = {preference_id: key for key, preference_id in WINDOW.items()}
+        return tuple(
+            task_key(task) if (task := task_of(each)) else window.get(each, each)
+            for each in self.ids
+        )
+
+
+class PreferencesNotListedError(PreferencesError):
     """The server does not list preferences, or not these values. Nothing was sent."""
 
     key = "schedule_not_listed"
 
-    def __init__(self, ids: tuple[str, ...]) -> None:
-        """Initialize with the ids of the preferences."""
-        super().__init__(f"The server does not list this for {', '.join(ids)}")
-        self.ids = ids
 
-
-class PreferencesDifferError(PlexError):
+class PreferencesDifferError(PreferencesError):
     """The server accepted preferences, but lists other values after that."""
 
     key = "schedule_differs"
-
-    def __init__(self, ids: tuple[str, ...]) -> None:
-        """Initialize with the ids of the preferences."""
-        super().__init__(f"The server has not kept {', '.join(ids)}")
-        self.ids = ids
 
 
 class PreferencesNotReadError(PlexError):
@@ -98,9 +113,8 @@ class ServerPreferences:
         and PreferencesNotReadError if the server has accepted them, but cannot be asked for them.
         """
         async with self._setting:
-            not_listed = (key for key, value in values.items() if not self.known.allows(key, value))
-            if ids := tuple(not_listed):
-                raise PreferencesNotListedError(ids)
+            if ids := [key for key, value in values.items() if not self.known.allows(key, value)]:
+                raise PreferencesNotListedError("The server does not list this", ids)
             try:
                 await self._client.set_preferences(values)
             finally:
@@ -111,8 +125,8 @@ class ServerPreferences:
                 raise PreferencesNotReadError(f"Not read back: {err}") from None
             if not self.known:
                 raise PreferencesNotReadError("The server no longer lists its preferences")
-            if ids := tuple(key for key, value in values.items() if self.known.get(key) != value):
-                raise PreferencesDifferError(ids)
+            if ids := [key for key, value in values.items() if self.known.get(key) != value]:
+                raise PreferencesDifferError("The server has other values", ids)
 
     async def _read_now(self) -> None:
         """Read the preferences; after a change again, for as long as they are refused."""
@@ -132,7 +146,7 @@ class ServerPreferences:
         """Return the preferences, None if they are refused and may be read again."""
         try:
             return await self._client.preferences()
-        except NotPlexError:
+        except PreferencesRefusedError:
             if last:
                 raise
             return None

@@ -22,6 +22,7 @@ from ..plex import (
     PreferencesChanged,
     PreferenceValue,
     Server,
+    SessionChanged,
     StartResult,
     StopResult,
 )
@@ -39,6 +40,7 @@ from .shared_reads import SharedReads
 from .snapshot import Snapshot
 from .statistics import Statistics
 from .stream import StreamHealth
+from .viewers import Viewers
 
 MOST_READS: Final = 3
 """How often the activities are read for one poll or start while commands keep being answered."""
@@ -67,6 +69,7 @@ class ButlerSession:
         self.version: str | None = None
         self.backups: Backups | None = None
         self.tracker = RunTracker()
+        self.viewers = Viewers(client, statistics)
         self._client = client
         self._preferences = ServerPreferences(client, pause)
         self._statistics = statistics
@@ -125,6 +128,7 @@ class ButlerSession:
             self.tracker.maintenance,
             server_busy,
             self.preferences,
+            self.viewers.count,
             self.tracker.log.scheduled,
             report,
         )
@@ -199,7 +203,7 @@ class ButlerSession:
     # --- polling
 
     async def poll(self, *, server_updated: Callable[[], None]) -> bool:
-        """Read the activities, and the lists of tasks and preferences if due; return whether they were.
+        """Read the activities, and whatever else is due; return whether the list of tasks was.
 
         `server_updated` is called as soon as another version answers, which ends every run.
         """
@@ -215,7 +219,12 @@ class ButlerSession:
         await self._read_activities()
         if due or self._preferences.due:
             await self._preferences.read()
+        await self.count_sessions()
         return due
+
+    async def count_sessions(self) -> None:
+        """Count the sessions in which something is played, if it is time to."""
+        await self.viewers.count_if_due(self._clock.now(), stream=self._stream.is_reliable)
 
     async def _read_task_list(self, server_updated: Callable[[], None]) -> None:
         self._server = await self._client.server()
@@ -235,6 +244,7 @@ class ButlerSession:
         Returns whether its maintenance may be the reason.
         """
         self._stream.record_poll_failure()
+        self.viewers.read_next()
         self.tracker.record_server_busy(self._clock.now())
         return self.tracker.maintenance
 
@@ -242,6 +252,7 @@ class ButlerSession:
         """Record that a poll failed: the next one has to read everything."""
         self._schedule.read_task_list_next()
         self._stream.record_poll_failure()
+        self.viewers.read_next()
         self.tracker.record_poll_failure()
 
     def wait(self, seconds: float) -> None:
@@ -287,6 +298,7 @@ class ButlerSession:
         self._statistics.stream["opened"] += 1
         self._stream.record_opened()
         self._schedule.read_task_list_next()
+        self.viewers.read_next()
 
     def stream_changed(self, changes: tuple[Notification, ...]) -> bool:
         """Record the changes of one frame; return whether only a poll can show what they mean."""
@@ -297,6 +309,8 @@ class ButlerSession:
                 self._stream.record_change()
                 unclear |= not self._during_poll.record(change)
                 unclear |= self.tracker.record_change(change, now)
+            elif isinstance(change, SessionChanged):
+                unclear |= self.viewers.record_change(change)
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
@@ -370,12 +384,15 @@ class ButlerSession:
             self.tracker.record_stop_all(self._clock.now(), origin)
         self._statistics.count_answer("stop_all", "accepted")
 
-    async def set_preferences(self, values: Mapping[str, PreferenceValue]) -> None:
+    async def set_preferences(
+        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
+    ) -> None:
         """Set preferences by the server's ids, read them back and compare them.
 
         Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
         PreferencesNotReadError.
         """
+        before_sending()
         try:
             await self._preferences.set(values)
         finally:

@@ -20,9 +20,10 @@ class Snapshot:
 
     The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
     server accepts connections but answers nothing, because of its maintenance. `preferences` are
-    those that decide when Butler runs the tasks; none if the server does not list them. `queued`: the
-    tasks that wait for a time which the server does not tell, by the word of its log. `backups` is None if
-    neither Plex's log nor its webhook is used.
+    those that decide when Butler runs the tasks; none if the server does not list them. `sessions`:
+    in how many something is played; None if that is not known. `queued`: the tasks that wait for a
+    time which the server does not tell, by the word of its log. `backups` is None if neither Plex's
+    log nor its webhook is used.
     """
 
     server: Server
@@ -32,6 +33,7 @@ class Snapshot:
     maintenance: bool
     server_busy: bool = False
     preferences: Preferences = NO_PREFERENCES
+    sessions: int | None = None
     queued: frozenset[str] = frozenset()
     backups: BackupReport | None = None
 

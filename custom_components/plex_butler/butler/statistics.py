@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..plex import BUTLER_ROW, Activity, ActivityChanged, Notification, PreferencesChanged
+from ..plex import (
+    BUTLER_ROW,
+    Activity,
+    ActivityChanged,
+    Notification,
+    PreferencesChanged,
+    SessionChanged,
+)
 from ..runs.models import RunEvent
 from .backups import GoodBackup
 
@@ -61,6 +68,8 @@ class Statistics:
             self.frames["butler row"] += change.activity.type == BUTLER_ROW
         elif isinstance(change, PreferencesChanged):
             self.frames["preferences"] += 1
+        elif isinstance(change, SessionChanged):
+            self.frames["sessions"] += 1
         else:
             self.frames["changes dropped"] += 1
 

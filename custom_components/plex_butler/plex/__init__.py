@@ -59,21 +59,26 @@ from .models import (
     Notification,
     PreferencesChanged,
     Server,
+    SessionChanged,
     StartResult,
     StopResult,
 )
 from .parse import MOST_ACTIVITIES
 from .preferences import (
     BEHAVIOR_NEVER,
+    BEHAVIORS,
     NO_PREFERENCES,
     WINDOW_END,
     WINDOW_START,
     Preference,
     Preferences,
     PreferenceValue,
+    switch_id,
+    task_of,
 )
 
 __all__ = [
+    "BEHAVIORS",
     "BEHAVIOR_NEVER",
     "BUTLER_ROW",
     "MOST_ACTIVITIES",
@@ -117,6 +122,7 @@ __all__ = [
     "ProxyRefusesError",
     "Server",
     "ServerError",
+    "SessionChanged",
     "StartResult",
     "StartingUpError",
     "StopResult",
@@ -132,5 +138,7 @@ __all__ = [
     "parse_address",
     "plex_direct_address",
     "refuse_redirects",
+    "switch_id",
+    "task_of",
     "without_secrets",
 ]

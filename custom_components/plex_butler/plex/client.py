@@ -1,7 +1,7 @@
 """The client of one Plex Media Server."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 import logging
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -29,7 +29,14 @@ from .models import (
     StartResult,
     StopResult,
 )
-from .parse import MOST_TASKS, is_task_name, parse_activities, parse_server, parse_tasks
+from .parse import (
+    MOST_TASKS,
+    is_task_name,
+    parse_activities,
+    parse_server,
+    parse_sessions,
+    parse_tasks,
+)
 from .preferences import Preferences, PreferenceValue, parse_preferences
 from .requests import ServerRequests
 
@@ -122,14 +129,14 @@ class PlexClient:
     async def preferences(self) -> Preferences | None:
         """Return the preferences that Butler's schedule depends on; None if the server lists none.
 
-        Just after a change, a server may refuse to list them: 400, reported for a live server, is a
-        NotPlexError.
+        Raises PreferencesRefusedError, as for some seconds after a change (reported for a live server).
         """
 
         def read(answer: Answer) -> Preferences | None:
             return None if answer.status == 404 else self._parse_preferences(answer.body)
 
-        return await self._requests.send("GET", _PREFERENCES, read, (200, 404))
+        with _refusing_preferences():
+            return await self._requests.send("GET", _PREFERENCES, read, (200, 404))
 
     async def set_preferences(self, values: Mapping[str, PreferenceValue]) -> None:
         """Set preferences by the server's ids, all in one request.
@@ -144,13 +151,16 @@ class PlexClient:
             },
             quote_via=quote,
         )
-        try:
+        with _refusing_preferences():
             await self._requests.send("PUT", f"{_PREFERENCES}?{query}", _status)
-        except NotPlexError as err:
-            if not err.doubtful or err.no_server:
-                raise
-            # The right server has identified itself since then.
-            raise PreferencesRefusedError("The server refuses to change its preferences") from None
+
+    async def sessions(self) -> int | None:
+        """Return in how many sessions something is played; None if the server has no list of them."""
+
+        def read(answer: Answer) -> int | None:
+            return None if answer.status == 404 else parse_sessions(answer.body)
+
+        return await self._requests.send("GET", "/status/sessions", read, (200, 404))
 
     async def start_task(self, name: str) -> StartResult:
         """Start a task by the server's name for it.
@@ -201,6 +211,17 @@ class PlexClient:
         FloodError if it brings more than any real server sends.
         """
         return self._requests.log(reader)
+
+
+@contextmanager
+def _refusing_preferences() -> Iterator[None]:
+    """Raise PreferencesRefusedError for a status that is no other error, if it is the server's own."""
+    try:
+        yield
+    except NotPlexError as err:
+        if not err.doubtful or err.no_server:
+            raise
+        raise PreferencesRefusedError("The server refuses to list or set preferences") from None
 
 
 def _require_butler(answer: Answer) -> None:

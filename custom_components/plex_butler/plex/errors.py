@@ -191,6 +191,6 @@ class FloodError(PlexError):
 
 
 class PreferencesRefusedError(PlexError):
-    """The server refuses to set preferences (400, OpenAPI). None of them was set (inferred)."""
+    """The server refuses to list or set preferences (400, OpenAPI); of several, none is set (inferred)."""
 
     key = "schedule_refused"

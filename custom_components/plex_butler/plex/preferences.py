@@ -37,7 +37,7 @@ MOST_OPTIONS: Final = 100
 """How many values of one preference are read; an hour has 24 (seen)."""
 
 _SWITCH: Final = "ButlerTask"
-_BEHAVIOR_IDS: Final = frozenset(BEHAVIORS.values())
+_TASKS: Final = {behavior: task for task, behavior in BEHAVIORS.items()}
 _HOURS: Final = range(24)
 
 
@@ -83,7 +83,7 @@ class Preferences:
 
     def switch_of(self, task: str) -> str | None:
         """Return the id of the switch that includes a task in the schedule, None if there is none."""
-        preference_id = f"{_SWITCH}{task}"
+        preference_id = switch_id(task)
         return preference_id if preference_id in self.by_id else None
 
     def behavior_of(self, task: str) -> str | None:
@@ -93,6 +93,18 @@ class Preferences:
 
 
 NO_PREFERENCES: Final = Preferences()
+
+
+def switch_id(task: str) -> str:
+    """Return the id of the switch that includes a task in the schedule, if there is one (seen)."""
+    return f"{_SWITCH}{task}"
+
+
+def task_of(preference_id: str) -> str | None:
+    """Return the name of the task that a preference is about, None if it is the window's."""
+    if preference_id.startswith(_SWITCH):
+        return preference_id.removeprefix(_SWITCH)
+    return _TASKS.get(preference_id)
 
 
 def parse_preferences(body: bytes) -> Preferences:
@@ -112,7 +124,7 @@ def parse_preferences(body: bytes) -> Preferences:
             listed.setdefault(preference_id, preference)
     for task, behavior in BEHAVIORS.items():
         if behavior in by_id:
-            switches.pop(f"{_SWITCH}{task}", None)
+            switches.pop(switch_id(task), None)
     return Preferences(by_id | dict(islice(switches.items(), MOST_TASKS)))
 
 
@@ -123,7 +135,7 @@ def _preference(preference_id: str, row: Mapping[str, Any]) -> Preference | None
     if preference_id in (WINDOW_START, WINDOW_END):
         value = _hour(row.get("value"))
         options = tuple(hour for key in _keys(row) if (hour := _hour(key)) is not None)
-    elif preference_id in _BEHAVIOR_IDS:
+    elif preference_id in _TASKS:
         value = text_of(row.get("value"))
         options = tuple(key for key in _keys(row) if key)
     elif preference_id.startswith(_SWITCH) and text_of(row.get("type")) in ("bool", None):
