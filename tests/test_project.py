@@ -46,7 +46,7 @@ def test_manifest() -> None:
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
     assert manifest["requirements"] == []
     known = {"categories", "codeowners", "config_flow", "connectivity", "documentation", "domain"}
-    assert manifest["dependencies"] == ["network"]
+    assert manifest["dependencies"] == ["network", "webhook"]
     known |= {
         "dependencies",
         "integration_type",
@@ -118,17 +118,39 @@ FLOORS: Final = ("butler", "runs", "plex")
 """From the top to the bottom: each may see itself and what is below it, and nothing else."""
 ROOT_FLOORS: Final = (
     {"__init__"},
-    {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
-    {"entity"},
+    {
+        "condition",
+        "config_flow",
+        "diagnostics",
+        "logbook",
+        "services",
+        "system_health",
+        "trigger",
+        *PLATFORMS,
+    },
+    {"run_log", "targets"},
+    {"entity", "options_flow", "schedule_action"},
+    {"webhook"},
     {"coordinator"},
     {"commands"},
-    {"device", "outages", "run_store", "run_events", "operations"},
-    {"repairs", "connection"},
-    {"const"},
+    {"reports"},
+    {
+        "device",
+        "outages",
+        "plex_log",
+        "run_store",
+        "history_store",
+        "run_events",
+        "operations",
+        "origins",
+    },
+    {"repairs", "connection", "entry_file", "texts"},
+    {"const", "names", "stored_rows"},
 )
 """The files beside the packages, from the top to the bottom."""
 BASE_CLASSES: Final = {
     "PlexButlerEntity",
+    "PlexButlerPreferenceEntity",
     "PlexButlerServerEntity",
     "PlexButlerTaskEntity",
     "ButlerTrigger",
@@ -175,15 +197,15 @@ def test_files_beside_the_packages_import_downwards_only() -> None:
             assert module not in floors or floors[module] > floors[path.stem], (path, name)
 
 
-def test_flow_is_seen_by_the_config_flow_only_and_sees_what_it_needs() -> None:
-    """The parts of the dialogue know how a server is asked, and nothing of the coordinator."""
-    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const"))
+def test_flow_is_seen_by_the_two_flows_only_and_sees_what_it_needs() -> None:
+    """The parts of the dialogues know how a server is asked, and nothing of the coordinator."""
+    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const", "names"))
     assert modules("flow")
     for path in modules():
         names = [name for name in imported(path) if name.startswith(OURS)]
         if path.parent.name == "flow":
             assert all(name.startswith(may_see) for name in names), (path, names)
-        elif path.stem != "config_flow":
+        elif path.stem not in ("config_flow", "options_flow"):
             assert not any(name.startswith(f"{OURS}flow.") for name in names), (path, names)
 
 

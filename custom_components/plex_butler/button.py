@@ -10,12 +10,13 @@ from homeassistant.components.button import (
     ButtonEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .commands import Commands
-from .coordinator import PlexButlerConfigEntry
+from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entity import PlexButlerServerEntity, PlexButlerTaskEntity, async_follow_tasks
+from .plex import ButlerTask
 
 # Commands do not wait for each other: each has a time limit, and the server has its own queue.
 PARALLEL_UPDATES = 0
@@ -25,7 +26,7 @@ PARALLEL_UPDATES = 0
 class PlexButlerButtonDescription(ButtonEntityDescription):
     """Describes a button of the server as a whole."""
 
-    press: Callable[[Commands], Awaitable[None]]
+    press: Callable[[Commands, Context], Awaitable[None]]
 
 
 BUTTONS = (
@@ -62,15 +63,20 @@ class PlexButlerServerButton(PlexButlerServerEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Send the command."""
-        await self.entity_description.press(self.coordinator.commands)
+        await self.entity_description.press(self.coordinator.commands, self.called_in)
 
 
 class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
-    """Starts one task."""
+    """Starts one task. The switch of the task does so too."""
 
     _attr_entity_category = EntityCategory.CONFIG
+
+    def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
+        """Initialize, disabled by default: there are many of these buttons."""
+        super().__init__(coordinator, task)
+        self._attr_entity_registry_enabled_default = False
 
     @override
     async def async_press(self) -> None:
         """Start the task."""
-        await self.coordinator.commands.start(self.task_name)
+        await self.coordinator.commands.start(self.task_name, self.called_in)

@@ -28,16 +28,18 @@ from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 from tests import conftest
 from tests.conftest import entry_for
+from tests.integration.plex_log import set_up_with_log
 from tests.repository import ROOT, load
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
 
 FOLDER: Final = ROOT / "blueprints"
-FILES: Final = ("backup_then", "do_not_disturb", "not_run_for_days")
+FILES: Final = ("backup_then", "do_not_disturb", "morning_report", "not_run_for_days")
 SEEN: Final = {task.key for task in KNOWN_TASKS if task.activity_type}
 
 LONG: Final = 24 * 3600
-TABLET, TV, PHONE = players = ("media_player.tablet", "media_player.tv", "media_player.phone")
+TABLET, TV, PHONE = "Tablet", "Television", "Telephone"
+WATCHED: Final = "binary_sensor.cellar_being_watched"
 
 
 class House(conftest.House):
@@ -196,8 +198,13 @@ def test_each_input_explains_itself_and_none_is_a_token(
         assert field["name"]
         assert field["description"]
         assert field["selector"]
-    assert blueprint.inputs["server"]["default"] == ""
-    assert blueprint.inputs["server"]["selector"] == {"config_entry": {"integration": DOMAIN}}
+    if file == "do_not_disturb":
+        # The entity says which server it is.
+        assert "server" not in blueprint.inputs
+        assert [*blueprint.inputs["watched"]["selector"]] == ["entity"]
+    else:
+        assert blueprint.inputs["server"]["default"] == ""
+        assert blueprint.inputs["server"]["selector"] == {"config_entry": {"integration": DOMAIN}}
     assert "token" not in str(blueprint.data).lower()
 
 
@@ -213,7 +220,7 @@ def test_tasks_to_choose_from_are_those_of_the_table(blueprints: dict[str, Bluep
 def test_what_is_said_of_tasks_that_are_seen_is_true(blueprints: dict[str, Blueprint]) -> None:
     description = blueprints["not_run_for_days"].metadata["description"]
     translated = load("translations/en.json")["selector"]["task"]["options"]
-    seen, _, started = description.partition("All others, ")
+    seen, _, started = description.partition("all others, ")
     assert {key for key, label in translated.items() if label in seen} == SEEN
     assert {key for key, label in translated.items() if label in started} == {"backup_database"}
 
@@ -278,6 +285,24 @@ async def test_quick_backup_is_given_the_minutes_that_the_user_chose(
     assert results(then) == ["end_not_seen"]
     assert results(otherwise) == []
     assert commands(server) == ["POST /butler/BackupDatabase"]
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "succeeded"), (11, "failed")])
+async def test_what_plexs_log_says_of_the_backup_decides(
+    house: House,
+    server: SimulatedPlex,
+    then: list[ServiceCall],
+    otherwise: list[ServiceCall],
+    code: int,
+    result: str,
+) -> None:
+    server.butler.profiles[BACKUP] = Profile(duration=0.1)
+    server.faults.backup_code = code
+    await set_up_with_log(house, server)
+    await back_up(house)
+    await house.passes(60)
+    assert results(otherwise if code else then) == [result]
+    assert results(then if code else otherwise) == []
 
 
 @pytest.mark.usefixtures("loaded")
@@ -377,16 +402,15 @@ async def test_backup_of_one_of_two_servers(
 
 
 async def disturb_nobody(house: House, **inputs: Any) -> None:
-    """Set the automation up, with three players that are idle."""
-    for player in players:
-        house.hass.states.async_set(player, "idle")
-    await use(house, "do_not_disturb", players=list(players), **inputs)
+    """Set the automation up, while nobody plays anything."""
+    await use(house, "do_not_disturb", watched=WATCHED, **inputs)
+    await house.passes(10)
 
 
 async def turns(house: House, player: str, state: str) -> None:
-    """Let a player change its state."""
-    house.hass.states.async_set(player, state)
-    await house.settled()
+    """Let a player change its state, and that be shown."""
+    house.servers[0].users.play(state, player, seconds=LONG)
+    await house.passes(5)
 
 
 @pytest.mark.usefixtures("loaded")
@@ -404,7 +428,7 @@ async def test_what_was_stopped_is_started_again_after_the_quiet_time(
     await house.passes(2 * 3600, step=60)
     await turns(house, TV, "paused")
     await house.passes(10 * 60, step=60)
-    await turns(house, TV, "off")
+    await turns(house, TV, "stopped")
     await house.passes(19 * 60, step=60)
     assert commands(server) == []
     await house.passes(60)
@@ -427,13 +451,13 @@ async def test_second_and_third_viewer_inside_the_waiting_time_belong_to_one_run
     assert commands(server) == ["DELETE /butler"]
     await house.passes(60)
     await turns(house, TABLET, "playing")
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(20 * 60, step=60)
-    await turns(house, TABLET, "idle")
+    await turns(house, TABLET, "stopped")
     await house.passes(9 * 60, step=60)
     await turns(house, PHONE, "playing")
     await house.passes(5 * 60, step=60)
-    await turns(house, PHONE, "unavailable")
+    await turns(house, PHONE, "stopped")
     await house.passes(9 * 60, step=60)
     assert commands(server) == []
     assert runs(house) == 1
@@ -459,7 +483,7 @@ async def test_what_begins_while_they_watch_is_stopped_and_started_again_too(
         assert commands(server) == ["DELETE /butler"]
         assert server.butler.running == set()
         await house.passes(600, step=60)
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(30 * 60, step=60)
     assert commands(server) == [f"POST /butler/{INTROS}", f"POST /butler/{LOUDNESS}"]
 
@@ -475,7 +499,7 @@ async def test_what_begins_is_given_a_moment_to_show_which_task_it_is(
     server.butler.start(LOUDNESS)
     await house.passes(10, step=1)
     assert commands(server) == ["DELETE /butler"]
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(30 * 60, step=60)
     assert commands(server) == [f"POST /butler/{LOUDNESS}"]
 
@@ -486,7 +510,7 @@ async def test_what_begins_while_nobody_plays_is_left_alone_until_somebody_does(
 ) -> None:
     await disturb_nobody(house)
     await turns(house, TV, "playing")
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     server.butler.start(INTROS)
     await house.passes(20 * 60, step=60)
     assert commands(server) == []
@@ -499,7 +523,7 @@ async def test_nothing_is_sent_when_nothing_runs(house: House, server: Simulated
     await disturb_nobody(house)
     await turns(house, TV, "playing")
     await house.passes(3600, step=60)
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(3600, step=60)
     assert commands(server) == []
     assert runs(house) == 0
@@ -514,7 +538,7 @@ async def test_maintenance_of_which_plex_does_not_say_what_it_is_can_only_be_sto
     await house.passes(60)
     await turns(house, TV, "playing")
     assert commands(server) == ["DELETE /butler"]
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(3600, step=60)
     assert commands(server) == []
 
@@ -535,7 +559,7 @@ async def test_user_chooses_what_is_started_again(
     server.requests.clear()
     await turns(house, TV, "playing")
     assert commands(server) == ["DELETE /butler"]
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(30 * 60, step=60)
     assert sorted(commands(server)) == [f"POST /butler/{name}" for name in started]
 
@@ -549,7 +573,7 @@ async def test_start_that_fails_keeps_no_other_task_from_starting(
     await house.passes(60)
     await house.act(DOMAIN, "start_task", task="loudness_analysis")
     await turns(house, TV, "playing")
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     server.butler.remove_task(INTROS)
     server.requests.clear()
     await house.passes(30 * 60, step=60)
@@ -568,20 +592,22 @@ async def test_viewer_who_comes_while_tasks_are_started_again_is_not_disturbed(
         server.butler.start(name)
     await house.passes(60)
     await turns(house, TV, "playing")
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     assert commands(server) == ["DELETE /butler"]
 
     @callback
     def press_play(event: Event[EventStateChangedData]) -> None:
         unsubscribe()
-        house.hass.states.async_set(TV, "playing")
+        server.users.play(player=TV, seconds=LONG)
+        # Nothing is faster, so that this is the moment when it matters.
+        house.hass.states.async_set(WATCHED, "on")
 
     switch = house.entity_id(server, "switch", f"task_{INTROS}")
     unsubscribe = async_track_state_change_event(house.hass, switch, press_play)
     await house.passes(30 * 60, step=60)
     assert commands(server) == [f"POST /butler/{INTROS}", "DELETE /butler"]
     assert runs(house) == 1
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     await house.passes(30 * 60, step=60)
     assert sorted(commands(server)) == [f"POST /butler/{name}" for name in stopped]
     assert runs(house) == 0
@@ -595,11 +621,11 @@ async def test_quiet_time_starts_anew_however_short_somebody_played(
     server.butler.start(INTROS)
     await house.passes(60)
     await turns(house, TV, "playing")
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     assert commands(server) == ["DELETE /butler"]
     await house.passes(20 * 60, step=60)
-    house.hass.states.async_set(TABLET, "playing")
-    await turns(house, TABLET, "idle")
+    await turns(house, TABLET, "playing")
+    await turns(house, TABLET, "stopped")
     await house.passes(29 * 60, step=60)
     assert commands(server) == []
     await house.passes(60)
@@ -637,7 +663,7 @@ async def test_only_what_could_be_stopped_is_started_again(
     server.faults.still_starting_up = True
     server.butler.start(LOUDNESS)
     await house.passes(60)
-    await turns(house, TV, "idle")
+    await turns(house, TV, "stopped")
     server.faults.still_starting_up = False
     assert commands(server) == ["DELETE /butler"] * 2
     await house.passes(30 * 60, step=60)
@@ -645,15 +671,14 @@ async def test_only_what_could_be_stopped_is_started_again(
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_server_that_comes_while_they_watch_is_kept_quiet(
+async def test_server_that_comes_back_while_they_watch_is_kept_quiet(
     house: House, server: SimulatedPlex, caplog: pytest.LogCaptureFixture
 ) -> None:
     await disturb_nobody(house)
-    await server.stop_listening()
-    await house.passes(120)
     await turns(house, TV, "playing")
+    await server.stop_listening()
     await house.passes(3600, step=60)
-    assert runs(house) == 1
+    assert runs(house) == 0
     logged = [r for r in caplog.records if "cannot be reached" in r.message and "one" in r.name]
     assert len(logged) < 5
     await server.listen()
@@ -663,20 +688,39 @@ async def test_server_that_comes_while_they_watch_is_kept_quiet(
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_only_the_server_that_is_named_gives_way(
-    house: House, server: SimulatedPlex, entry: MockConfigEntry
+async def test_what_was_stopped_waits_for_a_server_that_is_away(
+    house: House, server: SimulatedPlex
+) -> None:
+    await disturb_nobody(house)
+    server.butler.start(INTROS)
+    await house.passes(10)
+    await turns(house, TV, "playing")
+    await turns(house, TV, "stopped")
+    assert commands(server) == ["DELETE /butler"]
+    await server.stop_listening()
+    await house.passes(3600, step=60)
+    assert runs(house) == 1
+    await server.listen()
+    await house.passes(60)
+    assert commands(server) == [f"POST /butler/{INTROS}"]
+    assert runs(house) == 0
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_only_the_server_that_is_watched_gives_way(
+    house: House, server: SimulatedPlex
 ) -> None:
     async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
         attic.butler.profiles = server.butler.profiles
         await house.set_up(entry_for(attic), attic)
-        await disturb_nobody(house, server=entry.entry_id)
+        await disturb_nobody(house)
         await turns(house, TV, "playing")
         attic.butler.start(INTROS)
         await house.passes(60)
         server.butler.start(INTROS)
         await house.passes(60)
         assert commands(server) == ["DELETE /butler"]
-        await turns(house, TV, "idle")
+        await turns(house, TV, "stopped")
         await house.passes(30 * 60, step=60)
         assert commands(server) == [f"POST /butler/{INTROS}"]
         assert commands(attic) == []
@@ -806,3 +850,51 @@ async def test_one_of_two_servers_is_looked_at(
         await look_daily(house, "backup_database", server=entry.entry_id)
         await days_pass(house, 3)
         assert len(told) == 1
+
+
+# Morning report
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("known_server", [False, True])
+async def test_morning_report_tells_what_ran_and_first_what_did_not_end_well(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    *,
+    known_server: bool,
+) -> None:
+    told = async_mock_service(hass, "persistent_notification", "create")
+    server.butler.profiles[BACKUP] = Profile(duration=1)
+    server.faults.row_always_100 = True
+    await house.act(DOMAIN, "start_task", task=INTROS)
+    await house.passes(20)
+    await house.act(DOMAIN, "stop_task", task=INTROS)
+    await house.act(DOMAIN, "start_task", task=BACKUP)
+    await house.passes(60)
+    begun = dt_util.now() - timedelta(minutes=5)
+    inputs = {"server": loaded.entry_id} if known_server else {}
+    await use(house, "morning_report", time=soon(), since=begun.strftime("%H:%M:%S"), **inputs)
+    await house.passes(60)
+    (call,) = told
+    assert not errors(await last_trace(house))
+    backup, intros = call.data["message"].split("\n")
+    assert backup.endswith("Backup database: end not seen")
+    assert intros.endswith("Generate intro markers: stopped after 0:00:20")
+    assert call.data["title"] == "What Plex did last night"
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("quiet_nights", [False, True])
+async def test_morning_report_of_a_quiet_night(
+    hass: HomeAssistant, house: House, *, quiet_nights: bool
+) -> None:
+    told = async_mock_service(hass, "persistent_notification", "create")
+    # Saved as it comes, but for the time.
+    inputs = {"quiet_nights": True} if quiet_nights else {}
+    await use(house, "morning_report", time=soon(), **inputs)
+    await house.passes(60)
+    assert [call.data["message"] for call in told] == (
+        ["Nothing was seen to run."] if quiet_nights else []
+    )

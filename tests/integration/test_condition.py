@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from homeassistant.components.automation import DOMAIN as AUTOMATION
 from homeassistant.components.script import DOMAIN as SCRIPT
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -13,44 +12,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House, entry_for
+from tests.integration.asked import Asked, is_running
+from tests.integration.automations import device_id
 from tests.simulator import SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, OPTIMIZE
-
-
-def is_running(**options: Any) -> dict[str, Any]:
-    """Return the condition as the automation editor writes it."""
-    written: dict[str, Any] = {"condition": f"{DOMAIN}.task_is_running"}
-    return written | ({"options": options} if options else {})
-
-
-class Asked:
-    """Automations that run whenever they are asked to, if their condition is met."""
-
-    def __init__(self, hass: HomeAssistant) -> None:
-        """Initialize without any."""
-        self._hass = hass
-        self._calls = async_mock_service(hass, "test", "met")
-
-    async def set_up(self, conditions: dict[str, dict[str, Any]]) -> None:
-        """Set up an automation for each condition."""
-        automations = [
-            {
-                "alias": alias,
-                "triggers": [{"trigger": "event", "event_type": "ask"}],
-                "conditions": [condition],
-                "actions": [{"action": "test.met", "data": {"alias": alias}}],
-            }
-            for alias, condition in conditions.items()
-        ]
-        assert await async_setup_component(self._hass, AUTOMATION, {AUTOMATION: automations})
-        await self._hass.async_block_till_done()
-
-    async def met(self) -> set[str]:
-        """Return of which automations the condition is met now."""
-        self._calls.clear()
-        self._hass.bus.async_fire("ask")
-        await self._hass.async_block_till_done()
-        return {call.data["alias"] for call in self._calls}
 
 
 @pytest.fixture
@@ -86,24 +51,30 @@ async def test_by_key_by_name_and_any(house: House, server: SimulatedPlex, asked
 
 
 async def test_by_server(
-    house: House, server: SimulatedPlex, entry: MockConfigEntry, asked: Asked
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry, asked: Asked
 ) -> None:
     async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
         attic_entry = entry_for(attic)
+        await house.set_up(entry, server)
+        await house.set_up(attic_entry, attic)
+        for one in (entry, attic_entry):
+            assert await hass.config_entries.async_unload(one.entry_id)
+        in_attic, in_cellar = ({"device_id": device_id(hass, one)} for one in (attic_entry, entry))
         await asked.set_up(
             {
                 "any": is_running(),
-                "attic": is_running(config_entry_id=attic_entry.entry_id),
-                "attic, intros": is_running(config_entry_id=attic_entry.entry_id, task=INTROS),
-                "attic, backup": is_running(config_entry_id=attic_entry.entry_id, task=BACKUP),
-                "cellar": is_running(config_entry_id=entry.entry_id),
-                "cellar, intros": is_running(config_entry_id=entry.entry_id, task=INTROS),
-                "unknown": is_running(config_entry_id="0" * 26),
+                "attic": is_running(in_attic),
+                "attic, intros": is_running(in_attic, task=INTROS),
+                "attic, backup": is_running(in_attic, task=BACKUP),
+                "cellar": is_running(in_cellar),
+                "cellar, intros": is_running(in_cellar, task=INTROS),
+                "unknown": is_running({"device_id": "0" * 32}),
             }
         )
         assert await asked.met() == set()
-        await house.set_up(entry, server)
-        await house.set_up(attic_entry, attic)
+        for one in (entry, attic_entry):
+            assert await hass.config_entries.async_setup(one.entry_id)
+        await house.settled()
         assert await asked.met() == set()
         await house.act(
             DOMAIN,
@@ -123,7 +94,8 @@ async def test_by_server(
 async def test_of_a_server_that_is_away_or_not_loaded_nothing_is_known(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry, asked: Asked
 ) -> None:
-    await asked.set_up({"any": is_running(), "named": is_running(config_entry_id=loaded.entry_id)})
+    named = is_running({"device_id": device_id(hass, loaded)})
+    await asked.set_up({"any": is_running(), "named": named})
     await house.act(DOMAIN, "start_task", task="generate_intro_markers")
     assert await asked.met() == {"any", "named"}
     server.faults.maintenance = True
@@ -202,10 +174,12 @@ async def test_in_a_script(hass: HomeAssistant, house: House, server: SimulatedP
     [
         is_running(task={"key": "backup_database"}),
         is_running(task=[["backup_database"]]),
-        is_running(config_entry_id=["a", "b"]),
+        is_running(config_entry_id="01J0000000000000000000000"),
         is_running(outcome="finished"),
         is_running() | {"options": "backup_database"},
-        is_running() | {"target": {"entity_id": "switch.backup_database"}},
+        is_running({"entity_id": "backup_database"}),
+        is_running() | {"target": {}},
+        is_running({"device_id": []}),
         is_running() | {"condition": f"{DOMAIN}.task_is_resting"},
     ],
 )

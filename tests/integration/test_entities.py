@@ -44,7 +44,7 @@ async def turn(house: House, server: SimulatedPlex, key: str, *, on: bool) -> No
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_every_listed_task_has_a_switch_and_a_button(
+async def test_every_listed_task_has_a_switch_and_more_that_is_disabled(
     hass: HomeAssistant, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:
     registered = {
@@ -52,14 +52,24 @@ async def test_every_listed_task_has_a_switch_and_a_button(
         for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
     }
     for name in server.butler.tasks:
-        for platform in (SWITCH, BUTTON):
+        for platform, category in (
+            (SWITCH, EntityCategory.CONFIG),
+            (BUTTON, EntityCategory.CONFIG),
+            ("sensor", EntityCategory.DIAGNOSTIC),
+        ):
             entity = registered[platform, f"{server.machine_identifier}_task_{name}"]
-            assert entity.entity_category is EntityCategory.CONFIG
-            assert (entity.disabled_by is not None) == (name == "AutomaticUpdates")
-        entity = registered["sensor", f"{server.machine_identifier}_task_{name}"]
-        assert entity.entity_category is EntityCategory.DIAGNOSTIC
-        assert entity.disabled_by is not None
-    assert len(registered) == 3 * len(server.butler.tasks) + 6
+            assert entity.entity_category is category
+            enabled = platform == SWITCH and name != "AutomaticUpdates"
+            assert (entity.disabled_by is None) is enabled
+    schedule = (
+        ("select", f"{server.machine_identifier}_window_start"),
+        (
+            "switch",
+            f"{server.machine_identifier}_scheduled_BackupDatabase",
+        ),
+    )
+    assert registered.keys() >= {*schedule}
+    assert len(registered) == 3 * len(server.butler.tasks) + 10 + 2 + 8 + 10
 
 
 @pytest.mark.usefixtures("loaded")
@@ -68,12 +78,14 @@ async def test_names_and_device(
 ) -> None:
     for platform, key, name in (
         (SWITCH, BACKUP, "Backup database"),
-        (BUTTON, BACKUP, "Start backup database"),
         (BUTTON, "start_all", "Start all tasks"),
         (BUTTON, "stop_all", "Stop all tasks"),
+        ("binary_sensor", "being_watched", "Being watched"),
         ("binary_sensor", "maintenance", "Maintenance"),
         ("binary_sensor", "server", "Server"),
-        ("sensor", "running_tasks", "Running tasks"),
+        ("sensor", "current_task", "Current task"),
+        ("sensor", "last_task", "Last task"),
+        ("calendar", "maintenance", "Maintenance"),
     ):
         state = house.state(server, platform, key)
         assert state.name == f"{server.friendly_name} {name}"
@@ -103,10 +115,11 @@ async def test_switch_starts_a_task_and_shows_what_is_seen_of_it(
     assert state.state == STATE_ON
     assert ATTR_ASSUMED_STATE not in state.attributes
     assert house.state(server, "binary_sensor", "maintenance").state == STATE_ON
-    assert house.state(server, "sensor", "running_tasks").state == "1"
-    assert house.state(server, "sensor", "running_tasks").attributes["tasks"] == [
-        "generate_intro_markers"
-    ]
+    state = house.state(server, "sensor", "current_task")
+    assert (state.state, state.attributes["tasks"]) == (
+        "generate_intro_markers",
+        ["generate_intro_markers"],
+    )
 
 
 @pytest.mark.usefixtures("loaded")
@@ -137,8 +150,15 @@ async def test_turning_off_an_idle_task_is_no_error(house: House, server: Simula
     assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
 
 
-@pytest.mark.usefixtures("loaded")
-async def test_buttons(house: House, server: SimulatedPlex) -> None:
+async def test_buttons(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+) -> None:
+    button = house.entity_id(server, BUTTON, BACKUP)
+    assert button == "button.cellar_backup_database_run"
+    er.async_get(hass).async_update_entity(button, disabled_by=None)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await house.settled()
+    assert house.state(server, BUTTON, BACKUP).name == "Cellar Backup database: run"
     for key in (BACKUP, "start_all", "stop_all"):
         await house.act(BUTTON, SERVICE_PRESS, entity_id=house.entity_id(server, BUTTON, key))
     assert sent(server, "POST") == ["/butler/BackupDatabase", "/butler"]
@@ -216,6 +236,7 @@ async def test_devices_and_entities_of_servers_of_one_name_are_told_apart(
             for device in dr.async_entries_for_config_entry(devices, entry.entry_id)
             for registry_entry in er.async_entries_for_config_entry(registry, entry.entry_id)
             if registry_entry.unique_id.endswith("_maintenance")
+            and registry_entry.domain == "binary_sensor"
         ]
 
     async with (
@@ -260,4 +281,8 @@ async def test_first_change_after_a_set_up_writes_only_what_it_changes(
     hass.bus.async_listen(EVENT_STATE_REPORTED, keep, event_filter=callback(lambda _: True))
     server.activities.work(40)
     await house.sent()
-    assert written == [house.entity_id(server, "binary_sensor", "maintenance")]
+    assert set(written) == {
+        house.entity_id(server, "binary_sensor", "maintenance"),
+        house.entity_id(server, "sensor", "current_task"),
+    }
+    assert len(written) == 2

@@ -271,7 +271,10 @@ async def test_token_that_is_not_the_owners_is_a_repair_that_goes_away(
     await house.passes(60, step=30)
     issue = issue_registry.async_get_issue(DOMAIN, issue_id)
     assert issue
-    assert issue.translation_placeholders == {"server": server.friendly_name}
+    assert issue.translation_placeholders == {
+        "server": server.friendly_name,
+        "name": server.friendly_name,
+    }
     assert reauths(hass, loaded) == 0
     assert await refusal(house) == "not_owner"
     server.faults.forbidden = False
@@ -324,7 +327,9 @@ async def test_tasks_come_and_go_without_a_reload(
     server.butler.remove_task("BackupDatabase")
     await house.passes(330, step=30)
     assert house.state(server, SWITCH, "task_BrewCoffee").name.endswith(" Brew Coffee")
-    assert house.state(server, "button", "task_BrewCoffee").name.endswith(" Start Brew Coffee")
+    button = registry.async_get(house.entity_id(server, "button", "task_BrewCoffee"))
+    assert button
+    assert (button.original_name, button.disabled) == ("Brew Coffee: run", True)
     assert not registry.async_get(backup)
     assert not hass.states.get(backup)
     server.butler.add_task("BackupDatabase")
@@ -352,7 +357,8 @@ async def test_empty_list_forgets_nothing(house: House, server: SimulatedPlex) -
         server.butler.remove_task(name)
     await house.passes(330, step=30)
     assert house.entity_id(server, SWITCH, BACKUP) == backup
-    assert house.state(server, SWITCH, BACKUP).state == STATE_UNAVAILABLE
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+    await house.act(DOMAIN, "stop_task", task="backup_database")
     for name in tasks:
         server.butler.add_task(name)
     await house.passes(330, step=30)
@@ -502,8 +508,9 @@ async def test_poll_that_a_command_crossed_is_asked_again(
     server.requests.clear()
     freezer.tick(2)
     await house.settled()
-    # The list of tasks may be due as well.
-    asked = [request.path for request in server.requests if request.path != "/butler"]
+    # The list of tasks and the sessions may be due as well.
+    due = ("/butler", "/status/sessions")
+    asked = [request.path for request in server.requests if request.path not in due]
     assert asked == ["/activities"]
 
 

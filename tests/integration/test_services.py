@@ -88,9 +88,17 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
         "interval_days": 3,
         "schedule_randomized": False,
         "schedule_enabled": True,
+        "scheduled": True,
+        "behavior": None,
         "running": True,
         "known_by": "assumed",
-        "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed", "ours": True},
+        "run": {
+            "started": dt_util.utcnow().isoformat(),
+            "known_by": "assumed",
+            "ours": True,
+            "started_by": None,
+            "plex_log": False,
+        },
         "last_run": None,
     }
 
@@ -132,6 +140,7 @@ async def test_actions_exist_and_explain_themselves_without_a_server(
         "start_task": {"task": "backup_database"},
         "stop_task": {"task": "backup_database"},
         "get_tasks": {},
+        "set_schedule": {"window_start": 3},
     }
     for action, data in actions.items():
         with pytest.raises(ServiceValidationError) as refused:
@@ -182,8 +191,74 @@ async def test_task_that_is_named_like_the_key_of_another(
 ) -> None:
     server.butler.add_task("backup_database", title="Impostor")
     await house.set_up(entry, server)
-    for name in ("backup_database", "BackupDatabase"):
-        answer = await house.act(DOMAIN, "start_task", True, task=name)
-        assert answer["name"] == name
+    for wanted, key, name in (
+        ("backup_database", "backup_database", "BackupDatabase"),
+        ("BackupDatabase", "backup_database", "BackupDatabase"),
+        ("task_backup_database", "task_backup_database", "backup_database"),
+    ):
+        answer = await house.act(DOMAIN, "start_task", True, task=wanted)
+        assert (answer["task"], answer["name"]) == (key, name)
     posts = [request.path for request in server.requests if request.method == "POST"]
-    assert posts == ["/butler/backup_database", "/butler/BackupDatabase"]
+    assert posts == ["/butler/BackupDatabase", "/butler/BackupDatabase", "/butler/backup_database"]
+    await house.act(
+        "switch", "turn_on", entity_id=house.entity_id(server, "switch", "task_backup_database")
+    )
+    assert server.requests[-1].path == "/butler/backup_database"
+
+
+# By the switch of a task
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_start_and_stop_by_the_switch(house: House, server: SimulatedPlex) -> None:
+    switch = house.entity_id(server, "switch", f"task_{INTROS['name']}")
+    answers = [
+        await house.act(DOMAIN, action, respond=True, entity_id=named)
+        for action, named in (("start_task", switch), ("stop_task", [switch]))
+    ]
+    assert answers == [INTROS | {"result": "started"}, INTROS | {"result": "stopped"}]
+
+
+async def test_switch_names_its_server_too(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
+        attic_entry = entry_for(attic)
+        await house.set_up(entry, server)
+        await house.set_up(attic_entry, attic)
+        switch = house.entity_id(attic, "switch", f"task_{INTROS['name']}")
+        script = {"sequence": [{"action": f"{DOMAIN}.start_task", "target": {"entity_id": switch}}]}
+        assert await async_setup_component(hass, "script", {"script": {"start": script}})
+        await house.act("script", "start")
+        assert commands(attic) == [f"POST /butler/{INTROS['name']}"]
+        assert commands(server) == []
+        await hass.config_entries.async_unload(attic_entry.entry_id)
+        with pytest.raises(ServiceValidationError) as refused:
+            await house.act(DOMAIN, "start_task", entity_id=switch)
+        assert refused.value.translation_key == "service_config_entry_not_loaded"
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("action", ["start_task", "stop_task", "run_task"])
+async def test_task_is_named_in_exactly_one_way(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry, action: str
+) -> None:
+    switch = house.entity_id(server, "switch", f"task_{INTROS['name']}")
+    other = house.entity_id(server, "switch", "task_BackupDatabase")
+    at = {"config_entry_id": entry.entry_id}
+    wrong: list[dict[str, Any]] = [
+        {},
+        at,
+        {"entity_id": []},
+        {"entity_id": [switch, other]},
+        {"entity_id": switch, "task": INTROS["name"]},
+        {"entity_id": switch, **at},
+    ]
+    for data in wrong:
+        with pytest.raises(ServiceValidationError, match="Name exactly one task, in one of two"):
+            await house.act(DOMAIN, action, **data)
+    maintenance = house.entity_id(server, "binary_sensor", "maintenance")
+    for entity_id in (maintenance, "switch.of_nobody"):
+        with pytest.raises(ServiceValidationError, match=f"{entity_id} is not the switch of a"):
+            await house.act(DOMAIN, action, entity_id=entity_id)
+    assert commands(server) == []

@@ -52,6 +52,18 @@ class Frontend(Connection):
         result: Json = await self.post(path, json=user_input)
         return result
 
+    async def configure(self, entry_id: str) -> Json:
+        """Open the options of a config entry, and return their first form."""
+        path = "/api/config/config_entries/options/flow"
+        result: Json = await self.post(path, json={"handler": entry_id})
+        return result
+
+    async def continue_options(self, flow_id: str, user_input: Json) -> Json:
+        """Submit a form of the options and return what comes next."""
+        path = f"/api/config/config_entries/options/flow/{flow_id}"
+        result: Json = await self.post(path, json=user_input)
+        return result
+
     async def error_of(self, form: Json) -> str | None:
         """Return the error that a form shows, in words; None if it shows none."""
         if not form.get("errors"):
@@ -62,6 +74,12 @@ class Frontend(Connection):
         for name, value in (form["description_placeholders"] or {}).items():
             text = text.replace(f"{{{name}}}", value)
         return text
+
+    async def enable(self, entity_id: str, entry_id: str) -> None:
+        """Enable an entity, and reload its config entry rather than wait for that."""
+        await self.command("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
+        await self.post(f"/api/config/config_entries/entry/{entry_id}/reload")
+        await self.wait_for(lambda: self.states.get(entity_id))
 
     async def remove_entry(self, entry_id: str) -> None:
         """Remove a config entry."""
@@ -110,6 +128,11 @@ class Frontend(Connection):
         return {
             name: about["fields"] for name, about in offer.items() if name.startswith(f"{domain}.")
         }
+
+    async def offered_for(self, kind: str, target: Json, domain: str) -> set[str]:
+        """Return what the automation editor offers of an integration *By target*."""
+        listed: list[str] = await self.command(f"get_{kind}s_for_target", target=target)
+        return {name for name in listed if name.startswith(f"{domain}.")}
 
     async def entry_in(self, state: str, domain: str) -> Json:
         """Wait until a config entry of an integration is in a state, and return it."""

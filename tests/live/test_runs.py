@@ -22,6 +22,7 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
+    enable,
     everything,
     files_with,
     restart,
@@ -71,13 +72,14 @@ async def test_runs_are_seen_waited_for_and_remembered(
     """See, wait, lose sight, choose, automate, restart."""
     async with instance.frontend(*USER) as frontend:
         entry_id = await add_server(frontend, simulator)
+        await enable(frontend, entry_id, ACTIVITY)
         await follow_the_stream(simulator)
         await see_a_run_at_once(frontend, simulator)
         await wait_for_the_end_of_a_run(frontend, simulator)
         await wait_in_a_script(frontend, simulator)
         await lose_the_stream_for_a_while(frontend, simulator)
         await choose_from_the_editor(frontend)
-        await automate(frontend, entry_id)
+        await automate(frontend)
         known = await begin_what_outlives_us(frontend, simulator)
         before = await everything(frontend)
         await restart(frontend, instance)
@@ -178,6 +180,9 @@ async def wait_for_the_end_of_a_run(frontend: Frontend, simulator: SimulatorProc
         "duration": (datetime.fromisoformat(ended["ended"]) - started).total_seconds(),
         "last_known": ended["ended"],
         "known_by": "observed",
+        "ours": True,
+        "started_by": "user",
+        "stopped_by": None,
     }
     assert ended["duration"] > 0
 
@@ -241,42 +246,58 @@ def refused(requests: list[Json]) -> bool:
 
 async def choose_from_the_editor(frontend: Frontend) -> None:
     """Find our triggers and our condition among what the automation editor offers, in words."""
-    server, task = "config_entry_id", "task"
     triggers = await frontend.offered("trigger", DOMAIN)
     assert {name: set(fields) for name, fields in triggers.items()} == {
-        f"{DOMAIN}.maintenance_over": {server},
-        f"{DOMAIN}.maintenance_started": {server},
-        f"{DOMAIN}.task_ended": {server, task, "outcome"},
-        f"{DOMAIN}.task_started": {server, task},
+        f"{DOMAIN}.maintenance_over": set(),
+        f"{DOMAIN}.maintenance_started": set(),
+        f"{DOMAIN}.task_ended": {"task", "outcome"},
+        f"{DOMAIN}.task_started": {"task"},
     }
     conditions = await frontend.offered("condition", DOMAIN)
     assert {name: set(fields) for name, fields in conditions.items()} == {
-        f"{DOMAIN}.task_is_running": {server, task}
+        f"{DOMAIN}.task_is_running": {"task"}
     }
+    device, of_task = await device_target(frontend), {"entity_id": [switch(CREDITS)]}
+    by_target = await frontend.offered_for("trigger", device, DOMAIN)
+    assert by_target == triggers.keys()
+    by_switch = await frontend.offered_for("trigger", of_task, DOMAIN)
+    assert by_switch == {f"{DOMAIN}.task_ended", f"{DOMAIN}.task_started"}
+    for target in (device, of_task):
+        assert await frontend.offered_for("condition", target, DOMAIN) == conditions.keys()
     for category, offered in (("triggers", triggers), ("conditions", conditions)):
         texts = await frontend.translations(DOMAIN, category)
         icons = await frontend.icons(DOMAIN, category)
         for name, fields in offered.items():
             key = name.removeprefix(f"{DOMAIN}.")
             assert icons[key]
+            assert "Plex" in texts[f"component.{DOMAIN}.{category}.{key}.name"]
             for path in (key, *(f"{key}.fields.{field}" for field in fields)):
                 for text in ("name", "description"):
                     assert texts[f"component.{DOMAIN}.{category}.{path}.{text}"]
 
 
-async def automate(frontend: Frontend, entry_id: str) -> None:
+async def device_target(frontend: Frontend) -> Json:
+    """Return the server's device as the target of a trigger or condition."""
+    [device] = await frontend.devices(DOMAIN)
+    return {"device_id": [device["id"]]}
+
+
+async def automate(frontend: Frontend) -> None:
     """Save an automation: when credits are over and nothing else runs, tell."""
+    device = await device_target(frontend)
     trigger = {
         "trigger": f"{DOMAIN}.task_ended",
-        "options": {"config_entry_id": entry_id, "task": [CREDITS], "outcome": ["finished"]},
+        "target": device,
+        "options": {"task": [CREDITS], "outcome": ["finished"]},
     }
+    running = SOMETHING_RUNS | {"target": device}
     data = {name: f"{{{{ trigger.{name} }}}}" for name in ("server", "task", "outcome")}
     automation = await frontend.save(
         "automation",
         IS_OVER,
         alias="Credits are over",
         triggers=[trigger],
-        conditions=[{"condition": "not", "conditions": [SOMETHING_RUNS]}],
+        conditions=[{"condition": "not", "conditions": [running]}],
         actions=[{"event": IS_OVER, "event_data": data}],
     )
     assert automation == f"automation.{IS_OVER}"
@@ -343,5 +364,5 @@ def the_sensor_tells(frontend: Frontend, last_run: Json) -> None:
     shown = frontend.states[LAST_RUN]
     last_known = datetime.fromisoformat(last_run["last_known"])
     assert datetime.fromisoformat(shown["state"]) == last_known.replace(microsecond=0)
-    for name in last_run.keys() - {"last_known"}:
+    for name in ("outcome", "started", "ended", "duration", "known_by"):
         assert shown["attributes"][name] == last_run[name]

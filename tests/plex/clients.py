@@ -20,12 +20,15 @@ READS: Final[dict[str, Call]] = {
     "GET /": PlexClient.server,
     "GET /butler": PlexClient.tasks,
     "GET /activities": PlexClient.activities,
+    "GET /:/prefs": PlexClient.preferences,
+    "GET /status/sessions": PlexClient.sessions,
 }
 COMMANDS: Final[dict[str, Call]] = {
     "POST /butler/BackupDatabase": lambda client: client.start_task("BackupDatabase"),
     "DELETE /butler/BackupDatabase": lambda client: client.stop_task("BackupDatabase"),
     "POST /butler": PlexClient.start_all,
     "DELETE /butler": PlexClient.stop_all,
+    "PUT /:/prefs?ButlerStartHour=3": lambda client: client.set_preferences({"ButlerStartHour": 3}),
 }
 CALLS: Final = {"GET /identity": PlexClient.identity, **READS, **COMMANDS}
 

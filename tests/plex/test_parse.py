@@ -16,6 +16,7 @@ from custom_components.plex_butler.plex import (
     NotPlexError,
     PreferencesChanged,
     Server,
+    SessionChanged,
 )
 from custom_components.plex_butler.plex.parse import (
     is_task_name,
@@ -500,7 +501,7 @@ def test_frames_that_were_seen() -> None:
         (changed(6, SUBSCRIPTIONS, 0, ended=False),),
         (changed(6, SUBSCRIPTIONS, 100, ended=True),),
         (),
-        (),
+        (SessionChanged("112", playing=False, ended=True),),
         (changed(7, REFRESH, 0, ended=False),),
         (changed(7, REFRESH, 100, ended=True),),
         (changed(8, REFRESH, 0, ended=False),),
@@ -699,6 +700,9 @@ def check_frame(text: str) -> None:
             assert type(activity.type) is str
             assert activity.type.encode()
             assert activity.progress is None or activity.progress in range(-1, 101)
+        elif type(change) is SessionChanged:
+            assert change.key.encode() is not None
+            assert not (change.playing and change.ended)
         else:
             assert type(change) is PreferencesChanged
 
@@ -746,14 +750,26 @@ def test_any_text_in_a_frame(text: str) -> None:
 
 
 KEYS = FIELDS | st.sampled_from(
-    ["NotificationContainer", "ActivityNotification", "Activity", "Setting", "event"]
+    [
+        "NotificationContainer",
+        "ActivityNotification",
+        "Activity",
+        "PlaySessionStateNotification",
+        "sessionKey",
+        "state",
+        "Setting",
+        "event",
+    ]
 )
 
 
 @settings(deadline=None)
 @given(
     st.recursive(
-        VALUES | st.sampled_from(["started", "updated", "ended", "activity", "preference"]),
+        VALUES
+        | st.sampled_from(
+            ["started", "updated", "ended", "activity", "preference", "playing", "paused"]
+        ),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
         max_leaves=20,
     )

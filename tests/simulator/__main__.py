@@ -5,6 +5,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 import json
 import signal
 from typing import Any
@@ -31,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--name", default="Cellar", help="the server's name")
     parser.add_argument("--token", help="the owner's token; default: a random one")
     parser.add_argument("--unclaimed", action="store_true", help="belongs to no account")
+    parser.add_argument("--no-plex-pass", action="store_true", help="its owner has none")
     parser.add_argument("--speed", type=float, default=1, help="how fast its time passes")
     parser.add_argument(
         "--now",
@@ -67,6 +69,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         friendly_name=arguments.name,
         owner_token=arguments.token,
         claimed=not arguments.unclaimed,
+        plex_pass=not arguments.no_plex_pass,
         faults=Faults(**dict(arguments.fault)),
         profiles=demo_profiles() if arguments.profile == "demo" else None,
         start=arguments.now or datetime.now(),
@@ -92,7 +95,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
 def _keep_busy(server: SimulatedPlex) -> None:
     """Let people use the server, every few minutes of its time."""
     users = server.users
-    for seconds, act in ((60, users.dvr_noise), (300, users.play), (900, users.scan_library)):
+    film = partial(users.play, seconds=120)
+    for seconds, act in ((60, users.dvr_noise), (300, film), (900, users.scan_library)):
 
         def again(seconds: float = seconds, act: Any = act) -> None:
             act()

@@ -89,7 +89,11 @@ class Auth:
             return None
         if access is Access.NONE:
             return "401 Unauthorized"
-        for_admins = request.path.startswith(("/butler", "/:/prefs")) or request.method not in (
+        if self._faults.sessions_refused and request.path == "/status/sessions":
+            return "403 Forbidden"
+        for_admins = request.path.startswith(
+            ("/butler", "/:/prefs", "/status")
+        ) or request.method not in (
             "GET",
             "HEAD",
         )

@@ -28,6 +28,10 @@ class Faults:
     """404 for /activities: a very old server."""
     no_butler: bool = False
     """404 for /butler: an older one still."""
+    no_sessions: bool = False
+    """404 for /status/sessions."""
+    sessions_refused: bool = False
+    """403 for /status/sessions."""
     other_machine_identifier: bool = False
     """Another server answers at this address."""
 
@@ -60,7 +64,7 @@ class Faults:
     drop_reply: bool = False
     """Commands are carried out and the connection is closed without an answer."""
     late_answers: str = ""
-    """Requests of this method are carried out, and answered once this is cleared."""
+    """Requests of this method or path are carried out, and answered once this is cleared."""
     late_websocket: bool = False
     """The upgrade to a websocket is answered once this is cleared."""
     drop_reused: bool = False
@@ -102,9 +106,53 @@ class Faults:
     html_after_command: bool = False
     """POST and DELETE answer with HTML where others have an empty body."""
 
+    # Players
+    stops_under_another_key: bool = False
+    """The end of a session is told under another key than the session had (reported)."""
+
     # Preferences
     refuse_unknown_preference: bool = False
     """PUT /:/prefs answers 400 for a name that it does not know (OpenAPI); measured is 200."""
+    prefs_status: int = 0
+    """/:/prefs answers with this status: 403 to one who is no admin, 404 where there is none."""
+    prefs_unreadable: int = 0
+    """After each change so many reads of /:/prefs answer 400 (reported: 0 to 3)."""
+    prefs_ignored: bool = False
+    """PUT /:/prefs answers 200 and changes nothing."""
+    no_prefs_get: bool = False
+    """404 for /:/prefs/get, which only OpenAPI tells of."""
+    old_hour_labels: bool = False
+    """Hours are called Midnight and 1 am."""
+    no_enum_labels: bool = False
+    """Values are listed without labels."""
+    never_is_ignored: bool = False
+    """A task whose behavior is "never" runs if it is started by its name."""
+
+    # The log
+    log_refused: int = 0
+    """The stream of the log is answered with this status: 403 to one who is no admin."""
+    log_for_everybody: bool = False
+    """Shared users may read the log, too (not known); otherwise they get a 403."""
+    no_log: bool = False
+    """An old server: it knows no filter, and never sends its log."""
+    log_other_verbs: bool = False
+    """Butler says of each task more than is known of, and in other words."""
+    log_exceptions: bool = False
+    """Each task throws an exception, and goes on."""
+    backup_code: int = 0
+    """The code with which a backup ends; 0 is a good one."""
+
+    # The webhooks
+    webhooks_off: bool = False
+    """They are switched off in the server's settings."""
+    no_plex_pass: bool = False
+    """The account of its owner has no Plex Pass."""
+    untyped_webhook: bool = False
+    """The part with the JSON has no content type of its own."""
+    backup_fails: bool = False
+    """The database fails its integrity check: there is no backup, and nothing is sent."""
+    by_name_is_silent: bool = False
+    """Only a scheduled backup sends an event; not known of a real server."""
 
     # Butler's row among the activities
     no_row: bool = False

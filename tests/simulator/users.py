@@ -4,6 +4,7 @@ from typing import Final
 
 from .activities import Activities, Activity, Publish
 from .clock import Clock
+from .players import Players
 
 _METADATA: Final = "library.update.item.metadata"
 _SCANNED: Final = {
@@ -16,10 +17,13 @@ _SCANNED: Final = {
 class Users:
     """Each method lets somebody do something now; it goes on in simulated time."""
 
-    def __init__(self, clock: Clock, activities: Activities, publish: Publish) -> None:
+    def __init__(
+        self, clock: Clock, activities: Activities, players: Players, publish: Publish
+    ) -> None:
         """Initialize."""
         self._clock = clock
         self._activities = activities
+        self._players = players
         self._publish = publish
 
     def scan_library(self, items: int = 3, item_seconds: float = 2) -> None:
@@ -61,19 +65,15 @@ class Users:
                 self._activities.begin("provider.subscriptions.process", "", cancellable=True)
             )
 
-    def play(self, state: str = "playing") -> None:
-        """Play, pause or stop a film."""
-        row = {
-            "sessionKey": "112",
-            "guid": "",
-            "ratingKey": "188653",
-            "url": "",
-            "key": "/library/metadata/188653",
-            "viewOffset": 381000,
-            "playQueueItemID": 63307,
-            "state": state,
-        }
-        self._publish("playing", "PlaySessionStateNotification", [row])
+    def play(
+        self, state: str = "playing", player: str = "Living room", seconds: float = 5400
+    ) -> None:
+        """Play, pause or stop a film, which ends by itself when it has played for that long."""
+        self._players.report(player, state, seconds)
+
+    def lose_player(self, player: str = "Living room") -> None:
+        """Switch a player off without stopping the film."""
+        self._players.lose(player)
 
     def remote_access_flaps(self) -> None:
         """Lose and find the way in from outside."""

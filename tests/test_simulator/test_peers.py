@@ -96,6 +96,22 @@ async def test_plexapi_stops_tasks_by_its_query(server: SimulatedPlex) -> None:
     assert not server.butler.running
 
 
+async def test_plexapi_reads_sessions(server: SimulatedPlex) -> None:
+    assert await plexapi(server, lambda plex: plex.sessions()) == []
+    server.users.play()
+    server.users.play("paused", "Bedroom")
+    sessions = await plexapi(server, lambda plex: plex.sessions())
+    assert [(one.sessionKey, one.player.state, one.player.title) for one in sessions] == [
+        (112, "playing", "Living room"),
+        (113, "paused", "Bedroom"),
+    ]
+    assert [one.type for one in sessions] == ["movie", "movie"]
+    server.users.play("stopped")
+    assert len(await plexapi(server, lambda plex: plex.sessions())) == 1
+    with pytest.raises(BadRequest, match=r"^\(403\)"):
+        await plexapi(server, lambda plex: plex.sessions(), server.shared_token)
+
+
 async def test_plexapi_reads_activities(server: SimulatedPlex) -> None:
     server.butler.start(CREDITS)
     server.users.scan_library()
@@ -126,6 +142,32 @@ async def test_plexapi_reads_and_sets_preferences(server: SimulatedPlex) -> None
     assert {row.id: row.value for row in rows} == server.preferences.values
     assert server.preferences.values["ButlerStartHour"] == 3
     assert server.butler.tasks["RefreshLibraries"].enabled
+
+
+async def test_plexapi_sets_several_preferences_at_once_and_reads_too_soon(
+    server: SimulatedPlex,
+) -> None:
+    server.faults.prefs_unreadable = 1
+
+    def save(plex: Any) -> None:
+        settings = plex.settings
+        settings.get("butlerEndHour").set(7)
+        settings.get("generateBIFBehavior").set("scheduled")
+        settings.get("butlerTaskGarbageCollectBlobs").set(False)
+        settings.save()  # reads them again at once
+
+    with pytest.raises(BadRequest, match=r"^\(400\) bad_request"):
+        await plexapi(server, save)
+    sent = [request.query for request in server.requests if request.method == "PUT"]
+    assert [query.keys() - {"X-Plex-Token"} for query in sent] == [
+        {"ButlerEndHour", "GenerateBIFBehavior", "ButlerTaskGarbageCollectBlobs"}
+    ]
+    rows = await plexapi(server, lambda plex: plex.settings.all())
+    values = {row.id: row.value for row in rows}
+    assert (values["ButlerEndHour"], values["ButlerTaskGarbageCollectBlobs"]) == (7, False)
+    assert server.butler.tasks["GenerateMediaIndexFiles"].enabled
+    hidden = {row.id for row in rows if row.hidden}
+    assert {"ButlerTaskGarbageCollectBlobs", "ButlerTaskRefreshEpgGuides"} <= hidden
 
 
 async def test_plexapi_is_refused(server: SimulatedPlex) -> None:

@@ -82,7 +82,20 @@ class ChangesDropped:
     """A frame had more changes than are read: only a poll shows what the others were."""
 
 
-type Notification = ActivityChanged | PreferencesChanged | ChangesDropped
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """A player reported its state, which need not have changed: each does so every few seconds (seen).
+
+    `key` is the number under which the server lists the session. A paused session is not `playing`.
+    Frames contain what is played as well, which is not read.
+    """
+
+    key: str
+    playing: bool
+    ended: bool
+
+
+type Notification = ActivityChanged | PreferencesChanged | SessionChanged | ChangesDropped
 
 
 class StartResult(StrEnum):

@@ -24,12 +24,15 @@ from .models import (
     Notification,
     PreferencesChanged,
     Server,
+    SessionChanged,
 )
 
 MOST_TASKS: Final = 500
 """How many tasks a server has at most; real ones have about 22 (OpenAPI, seen)."""
 MOST_ACTIVITIES: Final = 10_000
 """How many rows of an answer to `GET /activities` are read; a server lists a few dozen at most."""
+MOST_SESSIONS: Final = 1_000
+"""How many rows of an answer to `GET /status/sessions` are read."""
 MOST_CHANGES: Final = 1_000
 """How many rows of one notification are read; a server sends one or a few at a time (seen)."""
 
@@ -42,8 +45,12 @@ _LONGEST_INTERVAL: Final = 3650
 _EVENTS: Final = ("started", "updated", "ended")
 _ACTIVITY_ROWS: Final = "ActivityNotification"
 _PREFERENCE_ROWS: Final = "Setting"
-_QUOTED_ACTIVITY_ROWS: Final = f'"{_ACTIVITY_ROWS}"'
-_QUOTED_PREFERENCE_ROWS: Final = f'"{_PREFERENCE_ROWS}"'
+_SESSION_ROWS: Final = "PlaySessionStateNotification"
+_QUOTED_ROWS: Final = tuple(
+    f'"{rows}"' for rows in (_ACTIVITY_ROWS, _PREFERENCE_ROWS, _SESSION_ROWS)
+)
+# The states of a session (seen), and whether something is played.
+_SESSION_STATES: Final = {"buffering": True, "playing": True, "paused": False, "stopped": False}
 
 
 def parse_identity(body: bytes) -> Identity:
@@ -77,7 +84,7 @@ def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
     same name counts. Rows without a name that can be sent are left out; a list that has only such
     rows is not a list of tasks. Of more than MOST_TASKS tasks, one more than that is returned.
     """
-    rows = list(_rows(_decode(body), "ButlerTask"))
+    rows = list(rows_in(body, "ButlerTask"))
     tasks: dict[str, ButlerTask] = {}
     for row in rows:
         name = row.get("name")
@@ -96,20 +103,38 @@ def parse_activities(body: bytes) -> tuple[Activity, ...]:
     An idle server leaves the rows out (seen).
     """
     activities: dict[str, Activity] = {}
-    for row in islice(_rows(_decode(body), "Activity"), MOST_ACTIVITIES):
+    for row in islice(rows_in(body, "Activity"), MOST_ACTIVITIES):
         if activity := _activity(row):
             activities.setdefault(activity.uuid, activity)
     return tuple(activities.values())
+
+
+def parse_sessions(body: bytes) -> int:
+    """Count the sessions in the answer to `GET /status/sessions` in which something is played.
+
+    Paused ones are listed too, but do not count (JSON, seen). In XML only the size of the list is
+    read, so that they count. Nothing else of the rows is read: they name people and their films.
+    """
+    container = _container(_decode(body))
+    size, rows = int_of(container.get("size")), container.get("Metadata")
+    if size is None and rows is None:
+        raise NotPlexError("The answer is not a list of sessions")
+    if rows is None:
+        return max(0, min(size or 0, MOST_SESSIONS))
+    sessions = (row for row in islice(rows_of(rows), MOST_SESSIONS) if row)
+    players = (next(rows_of(session.get("Player")), {}) for session in sessions)
+    states = (text_of(player.get("state")) or "playing" for player in players)
+    return sum(_SESSION_STATES.get(state, True) for state in states)
 
 
 def parse_notifications(frame: str) -> tuple[Notification, ...]:
     """Parse one frame of the notification stream; notifications of other types are ignored.
 
     A frame is a NotificationContainer with a list (websocket, seen), or a bare object (event
-    source, seen). Of more than MOST_CHANGES rows the rest is replaced by one ChangesDropped.
+    source, seen). Of more than MOST_CHANGES activities the rest is replaced by one ChangesDropped.
     """
     # Most frames are of other types, and need not be decoded.
-    if _QUOTED_ACTIVITY_ROWS not in frame and _QUOTED_PREFERENCE_ROWS not in frame:
+    if not any(rows in frame for rows in _QUOTED_ROWS):
         return ()
     try:
         content = json.loads(frame, strict=False)
@@ -129,6 +154,10 @@ def parse_notifications(frame: str) -> tuple[Notification, ...]:
         changes.append(ChangesDropped())
     if _PREFERENCE_ROWS in content and text_of(content.get("type")) in (None, "preference"):
         changes.append(PreferencesChanged())
+    for row in islice(rows_of(content.get(_SESSION_ROWS)), MOST_CHANGES):
+        key, state = (text_of(row.get(field)) or "" for field in ("sessionKey", "state"))
+        if (playing := _SESSION_STATES.get(state)) is not None:
+            changes.append(SessionChanged(key, playing, ended=state == "stopped"))
     return tuple(changes)
 
 
@@ -142,6 +171,12 @@ def is_task_name(name: str) -> bool:
         return False
     parts = name.replace("\\", "/").split("/")
     return name.isprintable() and all(part.strip() not in ("", ".", "..") for part in parts)
+
+
+def rows_in(body: bytes, key: str) -> Iterator[Mapping[str, Any]]:
+    """Return the rows of an answer; they are inside its root, or are the whole answer."""
+    answer = _decode(body)
+    return rows_of(answer if isinstance(answer, list) else _container(answer).get(key))
 
 
 def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
@@ -190,8 +225,3 @@ def _container(answer: Any) -> Mapping[str, Any]:
             if isinstance(container := answer.get(root), dict):
                 return container
     raise NotPlexError("The answer is not one that a Plex Media Server gives")
-
-
-def _rows(answer: Any, key: str) -> Iterator[Mapping[str, Any]]:
-    """Return the rows of an answer; they are inside its root, or are the whole answer."""
-    return rows_of(answer if isinstance(answer, list) else _container(answer).get(key))

@@ -1,0 +1,85 @@
+"""In how many sessions something is played from a server, and when that is requested."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from ..plex import PlexClient, PlexError, SessionChanged
+from .statistics import Statistics
+
+INTERVAL: Final = timedelta(seconds=25)
+"""At least so long between two requests with polls: just less than the time between those of an idle
+server without a stream."""
+RETRY: Final = timedelta(minutes=5)
+"""How long at least to wait after the server has refused, or has no list of sessions."""
+MOST_SESSIONS: Final = 1_000
+"""Of how many sessions the state is kept; others are ignored."""
+
+
+class Viewers:
+    """Counts the sessions in which something is played, while somebody wants to know.
+
+    Frames only show that the number may have changed; it comes from the server's list. Nothing of a
+    session is kept but its number in that list, and whether it was playing.
+    """
+
+    def __init__(self, client: PlexClient, statistics: Statistics) -> None:
+        """Initialize; nothing is requested before somebody wants to know."""
+        self.count: int | None = None
+        self.due = False
+        self._client = client
+        self._statistics = statistics
+        self._wanted = False
+        self._requested: datetime | None = None
+        self._playing: dict[str, bool] = {}
+
+    def want(self, *, wanted: bool) -> None:
+        """Count from now on, or no more."""
+        self._wanted = self.due = wanted
+        self.count = None
+
+    def read_next(self) -> None:
+        """Let the next poll count, because changes may have been missed."""
+        self.due = self._wanted
+        self._playing.clear()
+
+    def record_change(self, change: SessionChanged) -> bool:
+        """Record what a player has reported; return whether the number may differ now.
+
+        Some players report their end under another key than before (reported), so that the end of
+        an unknown session counts as well.
+        """
+        if not self._wanted:
+            return False
+        before = self._playing.pop(change.key, None)
+        if not change.ended:
+            if before is None and len(self._playing) >= MOST_SESSIONS:
+                return False
+            self._playing[change.key] = change.playing
+        changed = before is not change.playing
+        self.due |= changed
+        return changed
+
+    async def count_if_due(self, now: datetime, *, stream: bool) -> None:
+        """Count if it is time to; `stream` brings every change. A failure makes the number unknown.
+
+        With a stream the number is requested only while it is not 0, in case that an end is missed.
+        """
+        if not self._is_due(now, stream=stream):
+            return
+        # Before the answer: a change that arrives meanwhile makes it due again.
+        self.due, self._requested = False, now
+        count, answer = None, "no_list"
+        try:
+            count = await self._client.sessions()
+        except PlexError as err:
+            answer = err.key
+        if count is None:
+            self._statistics.count_answer("sessions", answer)
+        self.count = count if self._wanted else None
+
+    def _is_due(self, now: datetime, *, stream: bool) -> bool:
+        if self.due or self._requested is None or not self._wanted:
+            return self.due
+        if self.count is None:
+            return now - self._requested >= RETRY
+        return now - self._requested >= INTERVAL and (self.count > 0 or not stream)
