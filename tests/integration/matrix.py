@@ -186,7 +186,7 @@ def _no_list(name: str, key: str) -> Kind:
 
 
 NO_PREFERENCES: Final = _no_list("no preferences", "schedule_refused")
-NO_PREFERENCES_ADMIN: Final = _no_list("no preferences: not an admin", "not_owner")
+NO_PREFERENCES_ADMIN: Final = _no_list("no preferences: not an admin", "not_owner_refused")
 NO_PREFERENCES_ERROR: Final = _no_list("no preferences: an error", "command_server_error")
 NOT_KEPT: Final = Kind("preferences are not kept", but={"set_schedule": "schedule_differs"})
 

@@ -207,7 +207,7 @@ async def test_nothing_is_asked_for_an_entity_that_is_disabled(
     assert asked(server) == 0
     assert hass.states.get(WATCHED) is None
     registry.async_update_entity(WATCHED, disabled_by=None)
-    await house.passes(60)
+    await house.passes(120)
     assert shown(hass) == (STATE_ON, 1)
 
 

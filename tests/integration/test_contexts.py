@@ -52,6 +52,7 @@ def entry(hass: HomeAssistant, server: SimulatedPlex) -> MockConfigEntry:
     entry = entry_for(server)
     enable(hass, entry, server, EVENT, "task_activity")
     enable(hass, entry, server, "sensor", KEY)
+    enable(hass, entry, server, BUTTON, KEY)
     return entry
 
 

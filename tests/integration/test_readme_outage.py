@@ -78,7 +78,6 @@ async def test_silence_of_the_server_is_told_after_half_an_hour(
     await passes(3)
     assert len(calls) == (away != "never")
     await server.listen()
-    await passes(2)
-    await house.settled()
+    await house.passes(120, step=30)
     assert hass.states.is_state("binary_sensor.nas_server", "on")
     assert len(calls) == (away != "never")

@@ -616,6 +616,7 @@ async def test_start_of_a_task_that_plex_never_does_warns(
     answer = await house.act(DOMAIN, "start_task", respond=True, task=task)
     assert (answer["result"], answer["warning"]) == ("started", "behavior_never")
     assert not server.butler.running
+    await house.passes(5)
     answer = await house.act(DOMAIN, "run_task", respond=True, task=task, timeout=0)
     assert (answer["result"], answer["warning"]) == ("timeout", "behavior_never")
     await set_schedule(house, in_window=[task])

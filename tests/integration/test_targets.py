@@ -27,7 +27,7 @@ from tests.task_names import BACKUP, INTROS, THUMBS
 
 TRIGGERS: Final = ("task_started", "task_ended", "maintenance_started", "maintenance_over")
 OF_A_TASK: Final = {f"{DOMAIN}.task_started", f"{DOMAIN}.task_ended"}
-OF_A_SERVER: Final = {f"{DOMAIN}.{name}" for name in TRIGGERS}
+OF_A_SERVER: Final = {f"{DOMAIN}.{name}" for name in (*TRIGGERS, "backup_completed")}
 
 can_exclude: Final = pytest.mark.skipif(
     "exclude" not in TargetSelection.__slots__, reason="targets cannot exclude anything yet"

@@ -208,6 +208,7 @@ async def test_editor_offers_the_options_that_exist(
 ) -> None:
     """What Home Assistant tells its automation editor is what the code takes, and all of it."""
     assert await async_setup_component(hass, DOMAIN, {})
+    await hass.async_block_till_done()
     told = {
         name.removeprefix(f"{DOMAIN}."): description
         for name, description in (await helper.async_get_all_descriptions(hass)).items()

@@ -77,8 +77,7 @@ def test_a_task_has_one_name_everywhere(key: str) -> None:
     entities = EN["entity"]
     name = entities["switch"][key]["name"]
     assert entities["sensor"][key]["name"] == f"{name} last run"
-    start = entities["button"][key]["name"].removeprefix("Start ")
-    assert start.casefold() == name.casefold()
+    assert entities["button"][key]["name"] == f"{name}: run"
     assert entities["switch"][f"{key}_scheduled"]["name"] == f"{name}: scheduled"
     if key in KEYS:
         assert entities["sensor"]["current_task"]["state"][key] == name
