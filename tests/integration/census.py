@@ -40,7 +40,9 @@ def take_census(hass: HomeAssistant) -> Counter[str]:
             census[name] += 1
             if kind.__module__.startswith(_OURS):
                 for attribute, size in _sizes(thing):
-                    census[f"{name}.{attribute}"] += size
+                    # The objects are counted above: of their containers the largest tells of a leak.
+                    key = f"{name}.{attribute}"
+                    census[key] = max(census[key], size)
     return census
 
 

@@ -469,6 +469,7 @@ async def idle_afternoon(month: Month, server: SimulatedPlex, noon: datetime) ->
     server.faults.no_websocket = False
 
 
+@pytest.mark.timeout(600)
 async def test_month(
     hass: HomeAssistant,
     house: House,
