@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
+import logging
 from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
@@ -63,8 +64,20 @@ def enable_event_loop_debug() -> None:
 @pytest.fixture(autouse=True)
 def _custom_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in every test that has a Home Assistant."""
+    if "recorder_mock" in request.fixturenames:
+        # It has to be there first; its thread would write between tests, where all is printed.
+        for name in ("homeassistant.components.recorder", "sqlalchemy"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        request.getfixturevalue("recorder_mock")
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read preferences again at once after a refusal, in every test that has a Home Assistant."""
+    if "hass" in request.fixturenames:
+        monkeypatch.setattr("custom_components.plex_butler.butler.preferences.PAUSE", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +143,7 @@ def entry(server: SimulatedPlex) -> MockConfigEntry:
 
 
 def _is_stream(task: asyncio.Future[Any]) -> bool:
-    return isinstance(task, asyncio.Task) and task.get_name().endswith("notification stream")
+    return isinstance(task, asyncio.Task) and task.get_name().endswith(" stream")
 
 
 class House:

@@ -17,26 +17,15 @@ import yaml
 
 from custom_components.plex_butler.const import PLATFORMS
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
-from tests.repository import INTEGRATION, ROOT, load
+from tests.repository import INTEGRATION, ROOT, load, repository_files
 
 WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
+MAY_WRITE: Final = {("release", "release"): {"attestations", "contents", "id-token"}}
+"""The jobs, by file and name, that may write, and what."""
 
 # Spelt so that this file holds none of them.
 PACKAGE_REGISTRY: Final = re.compile(r"p[y]pi\.org|pythonho[s]ted|np[m]js|de[b]\.debian")
 MACHINE_PATH: Final = re.compile(r"(?<![\w.:/}])/(?:home|Users|root|work)/[\w.]")
-
-
-def repository_files() -> Iterator[Path]:
-    """Walk through what belongs to the project, text only."""
-    for folder, folders, names in ROOT.walk():
-        folders[:] = [
-            name
-            for name in folders
-            if name in {".ci", ".github"} or not name.startswith((".", "__pycache__"))
-        ]
-        yield from (
-            folder / name for name in names if not re.search(r"\.png$|^\.coverage|^\.git$", name)
-        )
 
 
 # The manifest, HACS, versions
@@ -57,7 +46,7 @@ def test_manifest() -> None:
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
     assert manifest["requirements"] == []
     known = {"categories", "codeowners", "config_flow", "connectivity", "documentation", "domain"}
-    assert manifest["dependencies"] == ["network"]
+    assert manifest["dependencies"] == ["network", "webhook"]
     known |= {
         "dependencies",
         "integration_type",
@@ -83,16 +72,18 @@ def test_manifest_slugs(key: str) -> None:
     assert set(load("manifest.json")[key]) <= slugs
 
 
-def test_one_version() -> None:
-    """The version is the same wherever it stands."""
-    version = load("manifest.json")["version"]
-    assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
-
-
 def test_hacs_and_its_floor() -> None:
     """HACS offers the integration from the release on that the oldest test leg stands for."""
     hacs = json.loads((ROOT / "hacs.json").read_text())
-    assert set(hacs) == {"name", "homeassistant", "hide_default_branch"}
+    assert set(hacs) == {
+        "filename",
+        "hide_default_branch",
+        "homeassistant",
+        "name",
+        "zip_release",
+    }
+    assert hacs["zip_release"] is hacs["hide_default_branch"] is True
+    assert hacs["filename"] == f"{INTEGRATION.name}.zip"
     assert hacs["name"] == load("manifest.json")["name"]
     locked = (ROOT / "requirements/floor.txt").read_text()
     tested = re.search(r"^homeassistant==(\d+\.\d+)\.\d+ ", locked, re.MULTILINE)
@@ -127,18 +118,39 @@ FLOORS: Final = ("butler", "runs", "plex")
 """From the top to the bottom: each may see itself and what is below it, and nothing else."""
 ROOT_FLOORS: Final = (
     {"__init__"},
-    {"config_flow", "services", "trigger", "condition", "diagnostics", "system_health", *PLATFORMS},
-    {"targets"},
-    {"entity"},
+    {
+        "condition",
+        "config_flow",
+        "diagnostics",
+        "logbook",
+        "services",
+        "system_health",
+        "trigger",
+        *PLATFORMS,
+    },
+    {"run_log", "targets"},
+    {"entity", "options_flow", "schedule_action"},
+    {"webhook"},
     {"coordinator"},
     {"commands"},
-    {"device", "outages", "run_store", "run_events", "operations"},
-    {"repairs", "connection"},
-    {"const"},
+    {"reports"},
+    {
+        "device",
+        "outages",
+        "plex_log",
+        "run_store",
+        "history_store",
+        "run_events",
+        "operations",
+        "origins",
+    },
+    {"repairs", "connection", "entry_file", "texts"},
+    {"const", "names", "stored_rows"},
 )
 """The files beside the packages, from the top to the bottom."""
 BASE_CLASSES: Final = {
     "PlexButlerEntity",
+    "PlexButlerPreferenceEntity",
     "PlexButlerServerEntity",
     "PlexButlerTaskEntity",
     "ButlerTrigger",
@@ -185,15 +197,15 @@ def test_files_beside_the_packages_import_downwards_only() -> None:
             assert module not in floors or floors[module] > floors[path.stem], (path, name)
 
 
-def test_flow_is_seen_by_the_config_flow_only_and_sees_what_it_needs() -> None:
-    """The parts of the dialogue know how a server is asked, and nothing of the coordinator."""
-    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const"))
+def test_flow_is_seen_by_the_two_flows_only_and_sees_what_it_needs() -> None:
+    """The parts of the dialogues know how a server is asked, and nothing of the coordinator."""
+    may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const", "names"))
     assert modules("flow")
     for path in modules():
         names = [name for name in imported(path) if name.startswith(OURS)]
         if path.parent.name == "flow":
             assert all(name.startswith(may_see) for name in names), (path, names)
-        elif path.stem != "config_flow":
+        elif path.stem not in ("config_flow", "options_flow"):
             assert not any(name.startswith(f"{OURS}flow.") for name in names), (path, names)
 
 
@@ -271,12 +283,16 @@ def test_workflows_are_locked_down(file: Path) -> None:
     workflow = yaml.safe_load(source)
     assert workflow["permissions"] == {}
     for name, job in workflow["jobs"].items():
+        written = {key for key, value in job.get("permissions", {}).items() if value != "read"}
+        assert written == MAY_WRITE.get((file.stem, name), set()), name
+        if "uses" in job:
+            assert re.fullmatch(r"\./\.github/workflows/\w+\.yml", job["uses"]), name
+            continue
         assert job["timeout-minutes"] <= 30, name
-        assert set(job.get("permissions", {}).values()) <= {"read"}, name
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False, name
-    for line in re.findall(r".*\buses: .*", source):
+    for line in re.findall(r".*\buses: [^.\n].*", source):
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # (v\d|ma)", line), line
 
 

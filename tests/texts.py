@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 import re
 from typing import Any, Final
 
+from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowHandler, FlowManager, FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.issue_registry import IssueRegistry
 import pytest
 
+from custom_components.plex_butler import texts as shown_texts
+from custom_components.plex_butler.config_flow import PlexButlerConfigFlow
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.options_flow import PlexButlerOptionsFlow
 from custom_components.plex_butler.plex import PlexError
 from tests.repository import load
 
-PARTS: Final = ("config", "exceptions", "issues")
+PARTS: Final = ("common", "config", "exceptions", "issues", "options")
 """The parts of the texts of which each has to be shown by a test."""
 _PLACEHOLDER: Final = re.compile(r"{(\w+)")
 _WITH_STEP: Final = (FlowResultType.FORM, FlowResultType.MENU, FlowResultType.EXTERNAL_STEP)
@@ -45,21 +49,21 @@ class Texts:
             return
         self.shown.add(path)
         # An exception may quote what a user has left empty; the flow fills in what it knows itself.
-        nothing = ("", None) if path.startswith("config.") else (None,)
+        nothing = ("", None) if path.startswith(("config.", "options.")) else (None,)
         wanted = set(_PLACEHOLDER.findall(text))
         unfilled = {name for name in wanted if (values or {}).get(name) in nothing}
         if unfilled:
             self.wrong.append(f"{path}: nothing is given for {sorted(unfilled)}")
 
-    def show_flow(self, result: Mapping[str, Any]) -> None:
-        """Show what the frontend shows of a step."""
+    def show_flow(self, part: str, result: Mapping[str, Any]) -> None:
+        """Show what the frontend shows of a step of the config flow, or of the options flow."""
         kind, values = result["type"], result.get("description_placeholders")
         if kind is FlowResultType.ABORT:
-            self.show(f"config.abort.{result['reason']}", values)
+            self.show(f"{part}.abort.{result['reason']}", values)
         elif kind is FlowResultType.SHOW_PROGRESS:
-            self.show(f"config.progress.{result['progress_action']}", values)
+            self.show(f"{part}.progress.{result['progress_action']}", values)
         elif kind in _WITH_STEP:
-            step = f"config.step.{result['step_id']}"
+            step = f"{part}.step.{result['step_id']}"
             # The frontend gives the title of a menu no values.
             self.show(f"{step}.title", None if kind is FlowResultType.MENU else values)
             self.show(f"{step}.description", values)
@@ -70,7 +74,7 @@ class Texts:
                 self.show(f"{step}.data.{field}", values)
                 self.show(f"{step}.data_description.{field}", values)
             for error in (result.get("errors") or {}).values():
-                self.show(f"config.error.{error}", values)
+                self.show(f"{part}.error.{error}", values)
 
     def unused(self, shown: set[str]) -> list[str]:
         """Return the texts that were never shown.
@@ -94,18 +98,26 @@ TEXTS: Final = Texts()
 """What the tests of this process have shown."""
 
 
+FLOWS: Final[dict[type, str]] = {
+    PlexButlerConfigFlow: "config",
+    PlexButlerOptionsFlow: "options",
+}
+"""The parts of the translations from which each of our flows takes its texts."""
+
+
 def watch(patch: pytest.MonkeyPatch) -> None:
     """Look at every flow result, exception and repair issue from now on."""
     handle: Callable[..., Any] = FlowManager._async_handle_step
     initialize: Callable[..., Any] = HomeAssistantError.__init__
     create: Callable[..., Any] = IssueRegistry.async_get_or_create
+    translate: Callable[..., str] = shown_texts._translated
 
     async def watched_handle(
         self: Any, flow: FlowHandler[Any, Any, Any], *args: Any, **options: Any
     ) -> Any:
         result = await handle(self, flow, *args, **options)
-        if flow.handler == DOMAIN:
-            TEXTS.show_flow(result)
+        if part := FLOWS.get(type(flow)):
+            TEXTS.show_flow(part, result)
         return result
 
     def watched_initialize(self: Any, *args: Any, **options: Any) -> None:
@@ -116,11 +128,18 @@ def watch(patch: pytest.MonkeyPatch) -> None:
 
     def watched_create(self: Any, domain: str, issue_id: str, **options: Any) -> Any:
         if domain == DOMAIN:
-            for part in ("title", "description"):
+            fix = ("fix_flow.step.confirm.title", "fix_flow.step.confirm.description")
+            for part in ("title", *(fix if options["is_fixable"] else ("description",))):
                 path = f"issues.{options['translation_key']}.{part}"
                 TEXTS.show(path, options.get("translation_placeholders"))
         return create(self, domain, issue_id, **options)
 
+    def watched_text(hass: HomeAssistant, category: str, key: str) -> str:
+        if category == "common":
+            TEXTS.shown.add(f"common.{key}")
+        return translate(hass, category, key)
+
+    patch.setattr(shown_texts, "_translated", watched_text)
     patch.setattr(FlowManager, "_async_handle_step", watched_handle)
     patch.setattr(HomeAssistantError, "__init__", watched_initialize)
     patch.setattr(IssueRegistry, "async_get_or_create", watched_create)

@@ -6,7 +6,7 @@ from homeassistant.config_entries import (
     ConfigEntryChange,
     ConfigEntryState,
 )
-from homeassistant.const import CONF_VERIFY_SSL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import CONF_VERIFY_SSL, CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -15,9 +15,15 @@ from homeassistant.helpers.typing import ConfigType
 from .connection import create_client, create_session
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
+from .entry_file import async_remove_file
+from .history_store import HISTORY
+from .origins import async_follow_authors
 from .outages import async_forget_failures
-from .run_store import async_remove_store
+from .repairs import async_create_webhook_repair, async_delete_corruption_repair
+from .run_log import async_log_runs
+from .run_store import RUNS
 from .services import async_setup_services
+from .webhook import async_register_webhook
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -31,6 +37,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
         if entry.domain == DOMAIN and entry.state is ConfigEntryState.NOT_LOADED:
             async_forget_failures(hass, entry)
 
+    async_follow_authors(hass)
     async_setup_services(hass)
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, handle_change)
     return True
@@ -44,7 +51,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_log_runs(entry)
     coordinator.async_start()
+    async_register_webhook(hass, entry)
 
     @callback
     def store(_: Event) -> None:
@@ -63,5 +72,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
-    """Remove what is stored about a server."""
-    await async_remove_store(hass, entry.entry_id)
+    """Remove what is stored about a server, and say what may be left of it elsewhere."""
+    async_delete_corruption_repair(hass, entry)
+    if CONF_WEBHOOK_ID in entry.options:
+        async_create_webhook_repair(hass, entry)
+    for content in (RUNS, HISTORY):
+        await async_remove_file(hass, entry.entry_id, content)

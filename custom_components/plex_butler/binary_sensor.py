@@ -1,8 +1,9 @@
-"""Binary sensors: whether Butler is at work, somebody plays something, and the server answers."""
+"""Binary sensors: whether Butler works, somebody plays something, the server answers, a backup is overdue."""
 
 from typing import Any, override
 
 from homeassistant.components.binary_sensor import (
+    DOMAIN as BINARY_SENSOR_DOMAIN,
     BinarySensorDeviceClass,
     BinarySensorEntity,
     BinarySensorEntityDescription,
@@ -11,8 +12,9 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .butler.backups import BackupReport
 from .coordinator import PlexButlerConfigEntry
-from .entity import PlexButlerServerEntity
+from .entity import PlexButlerServerEntity, async_remove_entity
 
 PARALLEL_UPDATES = 0
 
@@ -31,6 +33,11 @@ SERVER = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.CONNECTIVITY,
     entity_category=EntityCategory.DIAGNOSTIC,
 )
+BACKUP_OVERDUE = BinarySensorEntityDescription(
+    key="backup_overdue",
+    translation_key="backup_overdue",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+)
 
 
 async def async_setup_entry(
@@ -47,6 +54,10 @@ async def async_setup_entry(
             ServerBinarySensor(coordinator, SERVER),
         )
     )
+    if coordinator.data.backups:
+        async_add_entities((BackupOverdueBinarySensor(coordinator, BACKUP_OVERDUE),))
+    else:
+        async_remove_entity(entry, BINARY_SENSOR_DOMAIN, BACKUP_OVERDUE.key)
 
 
 class MaintenanceBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
@@ -123,3 +134,25 @@ class ServerBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return whether the server is busy: its maintenance keeps it from answering."""
         return {"busy": self.coordinator.last_update_success and self.coordinator.data.server_busy}
+
+
+class BackupOverdueBinarySensor(PlexButlerServerEntity, BinarySensorEntity):
+    """On if Plex has not reported a good backup for too long; unknown if that cannot be told."""
+
+    @property
+    @override
+    def shown(self) -> BackupReport | None:
+        """Return what the state depends on."""
+        return self.coordinator.data.backups
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether a backup is overdue."""
+        return self.shown.overdue if self.shown else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return since when nothing was reported."""
+        return {"not_told_since": self.shown.silent_since.isoformat() if self.shown else None}

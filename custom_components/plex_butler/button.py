@@ -10,7 +10,7 @@ from homeassistant.components.button import (
     ButtonEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .commands import Commands
@@ -26,7 +26,7 @@ PARALLEL_UPDATES = 0
 class PlexButlerButtonDescription(ButtonEntityDescription):
     """Describes a button of the server as a whole."""
 
-    press: Callable[[Commands], Awaitable[None]]
+    press: Callable[[Commands, Context], Awaitable[None]]
 
 
 BUTTONS = (
@@ -63,7 +63,7 @@ class PlexButlerServerButton(PlexButlerServerEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Send the command."""
-        await self.entity_description.press(self.coordinator.commands)
+        await self.entity_description.press(self.coordinator.commands, self.called_in)
 
 
 class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
@@ -79,4 +79,4 @@ class PlexButlerTaskButton(PlexButlerTaskEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Start the task."""
-        await self.coordinator.commands.start(self.task_name)
+        await self.coordinator.commands.start(self.task_name, self.called_in)

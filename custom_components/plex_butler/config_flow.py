@@ -11,10 +11,12 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow, UnknownFlow
+from homeassistant.util.network import is_ip_address
 from yarl import URL
 
 from .const import CONF_CLIENT_IDENTIFIER, DOMAIN
@@ -28,7 +30,6 @@ from .flow.forms import (
     token_error,
     token_of,
 )
-from .flow.names import as_text, host_of
 from .flow.server_check import (
     HttpsFailedError,
     InTheClearError,
@@ -39,6 +40,8 @@ from .flow.server_check import (
 )
 from .flow.sign_in import ServerChoice, WaitingSignIn, start_sign_in
 from .flow.takeover import takeover_address, takeover_data, takeover_entries
+from .names import as_text
+from .options_flow import PlexButlerOptionsFlow
 from .plex import (
     HostnameMismatchError,
     NotOwnerError,
@@ -46,9 +49,9 @@ from .plex import (
     ParsedAddress,
     PlexError,
     Server,
-    StartingUpError,
     UnauthorizedError,
     gdm,
+    host_of,
     parse_address,
     without_secrets,
 )
@@ -84,13 +87,23 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._wanted: str | None = None
         self._found: dict[str, gdm.FoundServer] = {}
         self._sign_in: WaitingSignIn | None = None
+        # A sign-in that was good, but whose servers could not be requested.
+        self._signed_in: WaitingSignIn | None = None
         self._choice = ServerChoice({}, [], [])
         self._taken: AccountServer | None = None
         # The key of the error with which the last sign-in ended.
         self._failure = ""
+        self._ways: list[str] = []
         self._plex_direct = ""
         self._https_address = ""
         self._saved = False
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the flow for the options of a server."""
+        return PlexButlerOptionsFlow()
 
     # Menus: add a server, change it, or replace its token
 
@@ -308,7 +321,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
                 )
             except AccountError as err:
                 if not self._sign_in:
-                    return self._show_failure(err)
+                    return self._show_failure(err, self._other_ways)
                 # Another window with this dialog was luckier meanwhile.
                 return self.async_external_step(step_id="sign_in", url=str(self._sign_in.page))
             try:
@@ -339,23 +352,34 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         """End the sign-in when the dialog is closed."""
         self._end_sign_in()
 
+    def _ways_after(self, sign_in: WaitingSignIn) -> list[str]:
+        """Return the ways that are left when the servers of the account could not be requested."""
+        if not sign_in.signed_in:
+            if self._sign_in is sign_in:
+                self._end_sign_in()
+            return self._other_ways
+        # The user need not sign in again.
+        self._sign_in, self._signed_in = None, sign_in
+        return ["try_again", *self._other_ways]
+
     def _end_sign_in(self) -> None:
-        if self._sign_in:
-            self._sign_in.close()
-        self._sign_in = None
+        for sign_in in (self._sign_in, self._signed_in):
+            if sign_in:
+                sign_in.close()
+        self._sign_in = self._signed_in = None
 
     async def async_step_signed_in(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Find the servers of the account."""
         if sign_in := self._sign_in:
+            self._taken = None
             try:
                 servers = await sign_in.servers()
             except AccountError as err:
-                return self._show_failure(err)
-            finally:
-                if self._sign_in is sign_in:
-                    self._end_sign_in()
+                return self._show_failure(err, self._ways_after(sign_in))
+            if self._sign_in is sign_in:
+                self._end_sign_in()
             self._chosen = None
             wanted = self._expected or self._wanted
             self._choice = ServerChoice.among(servers, self._added, wanted)
@@ -387,8 +411,8 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         known = self._entry is not None
         try:
             address = await best_address(self.hass, self._data, server, known=known)
-        except StartingUpError:
-            return await self.async_step_starting_up()
+        except PlexError as err:
+            return self._show_failure(err, ["try_again", *self._other_ways])
         if not address:
             return await self.async_step_not_reached()
         # With its port, because an address without one would be parsed as one with port 32400.
@@ -414,36 +438,37 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Explain that no address reaches the server, and offer the other ways."""
         return self.async_show_menu(step_id="not_reached", menu_options=self._other_ways)
 
-    async def async_step_starting_up(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Explain that the server is starting up, and offer to try again."""
-        return self.async_show_menu(
-            step_id="starting_up", menu_options=["try_again", *self._other_ways]
-        )
-
     async def async_step_try_again(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Look for the server that was starting up once more."""
-        return await self._async_take(self._taken) if self._taken else await self.async_step_user()
+        """Look once more for the server that was chosen, or for the servers of the account."""
+        if self._taken:
+            return await self._async_take(self._taken)
+        self._sign_in, self._signed_in = self._signed_in, None
+        return await self.async_step_signed_in()
 
-    def _show_failure(self, err: AccountError) -> ConfigFlowResult:
-        self._failure = err.key
-        return self.async_show_menu(step_id=err.key, menu_options=self._other_ways)
+    def _show_failure(self, err: PlexError, ways: list[str]) -> ConfigFlowResult:
+        self._failure, self._ways = err.key, ways
+        return self.async_show_menu(step_id=err.key, menu_options=ways)
 
     async def async_step_failure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Explain again why the last sign-in has failed: the dialog was loaded again."""
-        return self.async_show_menu(step_id=self._failure, menu_options=self._other_ways)
+        return self.async_show_menu(step_id=self._failure, menu_options=self._ways)
 
-    # Each error of a sign-in is a menu with the key of the error, and each menu must be a step.
+    # Each error of a sign-in, and of the server that it finds, is a menu with the key of the error,
+    # and each menu must be a step.
     async_step_sign_in_refused = async_step_failure
     async_step_sign_in_expired = async_step_failure
     async_step_rate_limited = async_step_failure
     async_step_plex_tv_down = async_step_failure
     async_step_not_plex_tv = async_step_failure
+    async_step_starting_up = async_step_failure
+    async_step_server_error = async_step_failure
+    async_step_certificate_expired = async_step_failure
+    async_step_too_many_requests = async_step_failure
+    async_step_proxy_refuses = async_step_failure
 
     # Check and save
 
@@ -513,7 +538,7 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             self._plex_direct = str(offered)
             return {"base": "hostname_mismatch_plex_direct"}
         except (UnauthorizedError, NotOwnerError) as err:
-            self._typed_token = self._chosen_token = ""
+            self._forget_refused_token(err)
             return {CONF_TOKEN: err.key}
         except HttpsFailedError as err:
             self._https_address = err.address
@@ -522,6 +547,12 @@ class PlexButlerConfigFlow(ConfigFlow, domain=DOMAIN):
             return {"base": err.key}
         self._server, self._data[CONF_URL] = checked.server, checked.address
         return {}
+
+    def _forget_refused_token(self, err: PlexError) -> None:
+        # Under a name that it does not know, a server refuses every token (reported).
+        named = not is_ip_address(host_of(URL(self._data[CONF_URL])))
+        if isinstance(err, NotOwnerError) or not named:
+            self._typed_token = self._chosen_token = ""
 
     async def _async_before_token(self, machine_identifier: str, address: str) -> None:
         """Abort the flow if the server that is to be added has an entry already.

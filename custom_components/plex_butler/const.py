@@ -11,7 +11,9 @@ LOGGER = logging.getLogger(__package__)
 PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
+    Platform.CALENDAR,
     Platform.EVENT,
+    Platform.SELECT,
     Platform.SENSOR,
     Platform.SWITCH,
 ]
@@ -19,3 +21,5 @@ PLATFORMS: Final = [
 ATTR_OUTCOME: Final = "outcome"
 ATTR_TASK: Final = "task"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
+CONF_LOG: Final = "log"
+CONF_WEBHOOK: Final = "webhook"

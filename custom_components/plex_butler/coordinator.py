@@ -1,6 +1,7 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Final, override
@@ -12,15 +13,19 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.ratelimit import KeyedRateLimit
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .butler.backups import BackupSource
 from .butler.schedule import ACTIVE_INTERVAL, IDLE_INTERVAL
 from .butler.session import ButlerSession
 from .butler.snapshot import Snapshot
 from .butler.statistics import Statistics
 from .butler.stream import StreamRunner
 from .commands import Commands
-from .const import LOGGER
+from .const import CONF_LOG, CONF_WEBHOOK, LOGGER
 from .device import async_device_info, async_update_device
+from .entry_file import EntryFile
+from .history_store import HISTORY
 from .operations import EntryUnloadedError, Operations
+from .origins import Origins
 from .outages import FAILURE_INTERVAL, LONGEST_RETRY_AFTER, Outages
 from .plex import (
     Notification,
@@ -29,8 +34,11 @@ from .plex import (
     Server,
     UnauthorizedError,
 )
+from .plex_log import PlexLog
+from .reports import Reports
 from .run_events import RunEvents
-from .run_store import RunStore, StoredRuns
+from .run_store import RUNS, StoredRuns
+from .runs.models import EndedRun, Origin, RunEvent
 
 SHOW_INTERVAL: Final = 0.25
 """How long a further change of the same task waits to be shown, in seconds."""
@@ -69,22 +77,40 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.session = ButlerSession(client, self.statistics)
         self.outages = Outages(hass, entry, self.statistics)
         self.run_events = RunEvents(hass, entry.entry_id)
+        self.origins = Origins(hass)
         self._operations = Operations()
+        self.reports = Reports(
+            hass, entry, self.session, self.statistics, after=self._async_show_command
+        )
+        self._log = PlexLog(
+            hass,
+            entry,
+            client,
+            self.session,
+            self.statistics,
+            changed=self._async_show_log,
+            good_backup=partial(self.reports.async_record_good_backup, BackupSource.LOG),
+            corrupted=self.reports.async_record_corruption,
+        )
         self.commands = Commands(
             entry,
             self.session,
             self.outages,
             self.run_events,
             self._operations,
+            self.origins,
+            before=self._log.expect_command,
             after=self._async_show_command,
         )
-        self._stream = StreamRunner(client, self)
-        self._store = RunStore(hass, entry.entry_id)
+        self._stream = StreamRunner(client.notifications, self)
+        self._run_file = EntryFile(hass, entry.entry_id, RUNS)
+        self._history_file = EntryFile(hass, entry.entry_id, HISTORY)
         self._stored: tuple[object, ...] = ()
         self._shown: Snapshot | None = None
+        self._asked_by: Origin | None = None
         self._device: Server | None = None
         self._limit = KeyedRateLimit(hass)
-        self._following: asyncio.Task[None] | None = None
+        self._following: tuple[asyncio.Task[None], ...] = ()
         # Also if setting it up fails behind the first poll.
         entry.async_on_unload(self.async_close)
 
@@ -95,9 +121,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def async_start(self) -> None:
-        """Start to follow the notification stream, until `async_close`."""
-        self._following = self.config_entry.async_create_background_task(
-            self.hass, self._stream.run(), f"{self.name} notification stream"
+        """Start to follow the streams, until `async_close`."""
+        self._following = tuple(
+            self.config_entry.async_create_background_task(
+                self.hass, follow(), f"{self.name} {what}"
+            )
+            for follow, what in (
+                (self._stream.run, "notification stream"),
+                (self._log.run, "log stream"),
+            )
         )
 
     async def async_close(self) -> None:
@@ -110,26 +142,39 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self._limit.async_remove()
         self.run_events.async_close()
         await self._operations.close()
+        for following in self._following:
+            following.cancel()
         if self._following:
-            self._following.cancel()
-            await asyncio.wait([self._following])
+            await asyncio.wait(self._following)
         if self.data:
-            await self._store.close(self._to_store())
+            await self._run_file.close(self._to_store())
+            await self._history_file.close(self.session.history)
 
     # --- the store
 
     @override
     async def _async_setup(self) -> None:
         """Restore the runs from before a restart, before the first poll."""
-        stored = await self._store.load()
+        stored = await self._run_file.load()
         self.session.version = stored.version
-        self.session.last_runs = stored.last_runs
+        history = await self._history_file.load()
+        await self.hass.async_add_executor_job(
+            self.session.restore_history, history, stored.last_runs
+        )
         self.session.restore_runs(stored.runs, row_proven=stored.row_proven, denied=stored.denied)
+        if any(self.config_entry.options.get(option) for option in (CONF_LOG, CONF_WEBHOOK)):
+            self.session.listen_for_backups(stored.backups)
 
     @callback
     def async_store(self) -> None:
         """Store the runs soon, at the latest when Home Assistant stops."""
-        self._store.save_soon(self._to_store())
+        self._run_file.save_soon(self._to_store())
+
+    @callback
+    def _async_store_events(self, events: Iterable[RunEvent]) -> None:
+        self.async_store()
+        if any(isinstance(event, EndedRun) for event in events):
+            self._history_file.save_soon(self.session.history)
 
     def _to_store(self) -> StoredRuns:
         session = self.session
@@ -139,6 +184,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             session.runs_to_store(),
             session.last_runs,
             session.tracker.denied_to_store(),
+            session.backups.to_store() if session.backups else None,
         )
 
     # --- polling
@@ -158,6 +204,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             raise UpdateFailed from None
         self.outages.record_success(task_list_read=task_list_read)
         self._stream.resume()
+        self._log.async_resume()
         self.update_interval = self.session.pace
         return self._async_collect()
 
@@ -166,6 +213,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Return the snapshot of a busy server, or raise the exception for the failure."""
         self.update_interval = FAILURE_INTERVAL
         self._stream.pause()
+        self._log.async_pause()
         busy = self.data and self.outages.may_be_busy(err) and self.session.record_server_busy()
         if busy and self.outages.record_busy(err, self.session.now()):
             return self._async_collect()
@@ -205,11 +253,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what a frame has changed, and poll if only that can show what it means."""
         if not self.last_update_success:
             return  # The next good poll reads everything.
-        unclear = self.session.stream_changed(changes)
-        self._async_show_soon()
-        # A server that was busy may answer again.
-        if unclear or self.outages.server_busy:
+        if self.outages.server_busy:
+            self._async_refresh_soon()  # It may answer again.
+        if not changes:
+            return
+        if self.session.stream_changed(changes):
             self._async_refresh_soon()
+        self._async_show_soon()
 
     @callback
     def stream_closed(self, err: PlexError | None) -> None:
@@ -221,6 +271,14 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_refresh_soon()
         elif was_open:
             self._async_refresh_soon()
+
+    # --- the log
+
+    @callback
+    def _async_show_log(self) -> None:
+        """Show what lines of the log have changed, unless the last poll failed."""
+        if self.last_update_success:
+            self._async_show_soon()
 
     # --- showing
 
@@ -236,10 +294,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self.session.snapshot(server_busy=self.outages.server_busy),
             self.session.tracker,
         )
-        stored = (self.session.version, tracker.row_proven, snapshot.running.keys())
+        stored = (
+            self.session.version,
+            tracker.row_proven,
+            snapshot.running.keys(),
+            snapshot.backups,
+        )
         if events or stored != self._stored:
             self._stored = stored
-            self.async_store()
+            self._async_store_events(events)
         return snapshot
 
     @callback
@@ -249,7 +312,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.run_events.async_add(events)
         self.run_events.async_discard()
         if events and self.data:
-            self.async_store()
+            self._async_store_events(events)
 
     @callback
     def _async_show_soon(self) -> None:
@@ -277,12 +340,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_show(self._async_collect())
 
     @callback
-    def _async_show_command(self) -> None:
-        """Show what a command has changed, and poll soon for what follows from it."""
+    def _async_show_command(self, origin: Origin | None = None) -> None:
+        """Show what a command, or a report, has changed, and poll soon for what follows from it."""
         if self._operations.closed:
             return
         # After a failed poll the entities stay unavailable until the next good one.
         if self.last_update_success:
+            self._asked_by = origin
             self._async_show(self._async_collect())
             if self.session.task_list_due:
                 self._async_refresh_soon()
@@ -303,12 +367,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what differs from what is shown, then send the events that led to it."""
         if self._operations.closed:
             return
+        self._log.async_update()
         before, self._shown = self._shown, self.data if self.last_update_success else None
+        asked_by, self._asked_by = self._asked_by, None
         if self._shown != before or self._shown is None:
             if self._shown and self._shown.server != self._device:
                 if self._device:
                     async_update_device(self.hass, self.config_entry, self._shown.server)
                 self._device = self._shown.server
+            self.origins.async_record_change(self._shown, before, asked_by)
             super().async_update_listeners()
         if self._shown:
             self.run_events.async_send(maintenance=self._shown.maintenance)

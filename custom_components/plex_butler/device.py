@@ -8,7 +8,7 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from yarl import URL
 
 from .const import DOMAIN
-from .plex import Server
+from .plex import Server, host_of
 
 
 @callback
@@ -48,7 +48,7 @@ def _device_name(hass: HomeAssistant, entry: ConfigEntry, server: Server) -> str
     }
     url = URL(entry.data[CONF_URL])
     name = server.friendly_name or entry.title
-    with_host = f"{name} ({url.host})"
+    with_host = f"{name} ({host_of(url)})"
     if name not in taken:
         return name
-    return with_host if with_host not in taken else f"{name} ({url.host}:{url.port})"
+    return with_host if with_host not in taken else f"{name} ({host_of(url)}:{url.port})"

@@ -1,24 +1,27 @@
 """The base classes of all entities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, override
 
-from homeassistant.core import callback
+from homeassistant.const import EntityCategory
+from homeassistant.core import Context, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .butler.snapshot import Snapshot
+from .const import DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .plex import ButlerTask
+from .plex import ButlerTask, Preference, PreferenceValue
 from .runs.tasks import BY_NAME
 
-_TASK: Final = "task_"
+_TASK: Final = "task"
 
 
 def task_prefix(machine_identifier: str) -> str:
     """Return what the unique ids of the entities of a task begin with; its name follows."""
-    return f"{machine_identifier}_{_TASK}"
+    return f"{machine_identifier}_{_TASK}_"
 
 
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
@@ -34,10 +37,28 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         self._attr_unique_id = f"{server.machine_identifier}_{key}"
         self._attr_device_info = coordinator.device_info
 
+    def name_after(self, task: ButlerTask, suffix: str = "") -> None:
+        """Name the entity after a task; one that is not known is named by the server's own title."""
+        if known := BY_NAME.get(task.name):
+            self._attr_translation_key = f"{known.key}{suffix}"
+        else:
+            self._attr_translation_key = f"{_TASK}{suffix}"
+            self._attr_translation_placeholders = {"task": task.title}
+
     @property
     def shown(self) -> object:
         """Return the part of the coordinator's data that the entity shows, for comparison."""
         return None
+
+    @property
+    def called_in(self) -> Context:
+        """Return the context of the action that is being called on the entity."""
+        return self._context or Context()
+
+    @property
+    def changed_in(self) -> Context | None:
+        """Return the context of the change that is being shown, None for Home Assistant's own guess."""
+        return self.coordinator.origins.context_of_server()
 
     @property
     def _state_depends_on(self) -> object:
@@ -62,6 +83,8 @@ class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):
         """Write the state if what the entity shows has changed."""
         if (state := self._state_depends_on) != self._written:
             self._written = state
+            if context := self.changed_in:
+                self.async_set_context(context)
             self.async_write_ha_state()
 
 
@@ -78,21 +101,61 @@ class PlexButlerTaskEntity(PlexButlerEntity):
     """Base class of the entities of one task."""
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
-        """Initialize. A task that is not known is named by the server's own title."""
-        super().__init__(coordinator, f"{_TASK}{task.name}")
+        """Initialize."""
+        super().__init__(coordinator, f"{_TASK}_{task.name}")
         self.task_name = task.name
+        self.name_after(task)
         if known := BY_NAME.get(task.name):
-            self._attr_translation_key = known.key
             self._attr_entity_registry_enabled_default = known.enabled_by_default
-        else:
-            self._attr_translation_key = "task"
-            self._attr_translation_placeholders = {"task": task.title}
+
+    @property
+    @override
+    def changed_in(self) -> Context | None:
+        """Return the context of the change of the task that is being shown."""
+        return self.coordinator.origins.context_of_task(self.task_name)
 
     @property
     @override
     def available(self) -> bool:
         """Return whether the server answers and lists the task."""
         return super().available and self.task_name in self.coordinator.data.tasks
+
+
+class PlexButlerPreferenceEntity(PlexButlerEntity):
+    """Base class of the entities of one preference of the server."""
+
+    _attr_entity_category = EntityCategory.CONFIG
+
+    def __init__(self, coordinator: PlexButlerCoordinator, key: str, preference_id: str) -> None:
+        """Initialize. `preference_id` is the server's own id."""
+        super().__init__(coordinator, key)
+        self._preference_id = preference_id
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the server answers and lists the preference."""
+        return super().available and self.shown is not None
+
+    @property
+    @override
+    def shown(self) -> Preference | None:
+        """Return the preference, None if the server does not list it."""
+        return self.coordinator.data.preferences.by_id.get(self._preference_id)
+
+    async def async_set(self, value: PreferenceValue) -> None:
+        """Set the preference."""
+        await self.coordinator.commands.set_schedule({self._preference_id: value}, self.called_in)
+
+
+@callback
+def async_remove_entity(entry: PlexButlerConfigEntry, platform: str, key: str) -> None:
+    """Remove an entity of the server that the options no longer include."""
+    coordinator = entry.runtime_data
+    registry = er.async_get(coordinator.hass)
+    unique_id = f"{coordinator.data.server.machine_identifier}_{key}"
+    if entity_id := registry.async_get_entity_id(platform, DOMAIN, unique_id):
+        registry.async_remove(entity_id)
 
 
 @callback
@@ -103,29 +166,67 @@ def async_follow_tasks(
     create: Callable[[PlexButlerCoordinator, ButlerTask], Entity],
 ) -> None:
     """Add one entity for every task that the server lists, and remove those of other tasks."""
+    _async_follow(
+        entry, platform, _TASK, async_add_entities, lambda data: data.tasks or None, create
+    )
+
+
+@callback
+def async_follow_preferences[T](
+    entry: PlexButlerConfigEntry,
+    platform: str,
+    kind: str,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    listed: Callable[[Snapshot], Mapping[str, T]],
+    create: Callable[[PlexButlerCoordinator, T], Entity],
+) -> None:
+    """Do the same for preferences of one kind; `listed` returns what stands for each of them."""
+    _async_follow(
+        entry,
+        platform,
+        kind,
+        async_add_entities,
+        lambda data: listed(data) if data.preferences and data.tasks else None,
+        create,
+    )
+
+
+@callback
+def _async_follow[T](
+    entry: PlexButlerConfigEntry,
+    platform: str,
+    kind: str,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    listed: Callable[[Snapshot], Mapping[str, T] | None],
+    create: Callable[[PlexButlerCoordinator, T], Entity],
+) -> None:
+    """Add one entity of a kind for everything that is listed, and remove the others of that kind.
+
+    An empty list, for which `listed` returns None, must not remove every entity that a user has
+    named and arranged.
+    """
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
-    prefix = task_prefix(coordinator.data.server.machine_identifier)
+    prefix = f"{coordinator.data.server.machine_identifier}_{kind}_"
     known: set[str] = set()
 
     @callback
     def follow() -> None:
-        tasks = coordinator.data.tasks
-        # An empty list must not remove every entity that a user has named and arranged.
-        if not tasks or tasks.keys() == known:
+        items = listed(coordinator.data)
+        if items is None or items.keys() == known:
             return
         for registered in er.async_entries_for_config_entry(registry, entry.entry_id):
             if (
                 registered.domain == platform
                 and registered.unique_id.startswith(prefix)
-                and registered.unique_id.removeprefix(prefix) not in tasks
+                and registered.unique_id.removeprefix(prefix) not in items
             ):
                 registry.async_remove(registered.entity_id)
         async_add_entities(
-            create(coordinator, task) for name, task in tasks.items() if name not in known
+            create(coordinator, item) for name, item in items.items() if name not in known
         )
         known.clear()
-        known.update(tasks)
+        known.update(items)
 
     follow()
     entry.async_on_unload(coordinator.async_add_listener(follow))

@@ -8,8 +8,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PlexButlerConfigEntry
 from .entity import PlexButlerServerEntity
-from .run_events import ButlerEvent, Maintenance
-from .runs.models import EndedRun, Outcome
+from .run_events import ButlerEvent
+from .runs.models import EndedRun, Outcome, Run
 
 PARALLEL_UPDATES = 0
 
@@ -17,6 +17,7 @@ STARTED = "started"
 TASK_ACTIVITY = EventEntityDescription(
     key="task_activity",
     translation_key="task_activity",
+    entity_registry_enabled_default=False,
     event_types=[STARTED, *Outcome],
 )
 
@@ -48,10 +49,12 @@ class TaskActivityEvent(PlexButlerServerEntity, EventEntity):
     @callback
     def _handle_event(self, event: ButlerEvent) -> None:
         """Show an event of a task."""
-        if isinstance(event, Maintenance):
+        if not isinstance(event, Run | EndedRun):
             return
         kind = event.outcome if isinstance(event, EndedRun) else STARTED
         details = event.as_dict()
-        shown = ("task", "name", "duration", "known_by")
+        shown = ("task", "name", "duration", "known_by", "plex_log")
+        origin = event.ended_by if isinstance(event, EndedRun) else event.started_by
+        self.async_set_context(self.coordinator.origins.context(origin))
         self._trigger_event(kind, {key: details[key] for key in shown if key in details})
         self.async_write_ha_state()

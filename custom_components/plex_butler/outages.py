@@ -8,9 +8,10 @@ from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util.hass_dict import HassKey
 
+from .butler.preferences import PreferencesError, PreferencesNotListedError
 from .butler.statistics import Statistics
 from .const import DOMAIN
 from .plex import (
@@ -23,7 +24,12 @@ from .plex import (
     StartingUpError,
     UnauthorizedError,
 )
-from .repairs import REPAIRS, async_create_repair, async_delete_repairs
+from .repairs import (
+    REPAIRS,
+    async_create_repair,
+    async_delete_log_repair,
+    async_delete_repairs,
+)
 
 FAILURE_INTERVAL: Final = timedelta(seconds=30)
 """How often a server is polled after a failure."""
@@ -46,7 +52,7 @@ _LASTING: Final[HassKey[dict[str, tuple[str, float]]]] = HassKey(f"{DOMAIN}_last
 _MAY_PASS: Final = (OtherServerError, UnauthorizedError)
 _OUTAGES: Final = (CannotConnectError, PlexTimeoutError, ProxyRefusesError, StartingUpError)
 # The texts for polls: an error's key with "_poll" behind it. Polls go on, and commands do not: the
-# text for a command, under the key alone, says that nothing was sent or carried out.
+# text for a command, under the key alone, says that nothing was sent.
 _POLL_TEXTS: Final = frozenset(
     {
         "cannot_connect_poll",
@@ -64,6 +70,19 @@ _POLL_TEXTS: Final = frozenset(
         "tls_poll",
         "too_many_requests_poll",
         "unauthorized_poll",
+    }
+)
+# The texts for commands that were sent, and refused: an error's key with "_refused" behind it.
+_REFUSED_TEXTS: Final = frozenset(
+    {
+        "https_required_refused",
+        "no_butler_refused",
+        "not_owner_refused",
+        "not_plex_refused",
+        "proxy_refuses_refused",
+        "starting_up_refused",
+        "too_many_requests_refused",
+        "unauthorized_refused",
     }
 )
 
@@ -159,13 +178,19 @@ class Outages:
 
         Unlike a poll, a command is not sent again.
         """
-        return self._exception(HomeAssistantError, err.key)
+        if isinstance(err, PreferencesError):
+            by_user = isinstance(err, PreferencesNotListedError)
+            kind = ServiceValidationError if by_user else HomeAssistantError
+            return self._exception(kind, err.key, settings=", ".join(err.keys))
+        key = f"{err.key}_refused"
+        refused = err.sent and key in _REFUSED_TEXTS
+        return self._exception(HomeAssistantError, key if refused else err.key)
 
-    def _exception[E: HomeAssistantError](self, kind: type[E], key: str) -> E:
+    def _exception[E: HomeAssistantError](self, kind: type[E], key: str, **placeholders: str) -> E:
         return kind(
             translation_domain=DOMAIN,
             translation_key=key,
-            translation_placeholders={"server": self._entry.title},
+            translation_placeholders={"server": self._entry.title, **placeholders},
         )
 
     def act_on(self, err: PlexError) -> None:
@@ -196,4 +221,5 @@ class Outages:
 def async_forget_failures(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete the repair issues of a config entry that is no longer set up, and what led to them."""
     async_delete_repairs(hass, entry)
+    async_delete_log_repair(hass, entry)
     hass.data.get(_LASTING, {}).pop(entry.entry_id, None)

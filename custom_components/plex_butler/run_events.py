@@ -9,6 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
+from .butler.backups import GoodBackup
 from .const import DOMAIN, LOGGER
 from .runs.models import EndedRun, RunEvent
 
@@ -20,7 +21,7 @@ class Maintenance(StrEnum):
     OVER = "maintenance_over"
 
 
-type ButlerEvent = RunEvent | Maintenance
+type ButlerEvent = RunEvent | Maintenance | GoodBackup
 
 SIGNAL_EVENT: SignalType[str, ButlerEvent] = SignalType(f"{DOMAIN}_event")
 """The signal for each event, with the id of the config entry; entities show its effect already."""

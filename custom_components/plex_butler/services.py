@@ -1,6 +1,6 @@
-"""The actions: start and stop tasks, run one and wait for its end, list them all."""
+"""The actions: start and stop tasks, run one and wait for its end, list them, their runs and schedule."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,17 +14,25 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from .butler.preferences import WINDOW
 from .const import ATTR_TASK, DOMAIN
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .plex import ButlerTask, StartResult
+from .plex import BEHAVIOR_NEVER, ButlerTask, StartResult
 from .runs.models import EndedRun, Run
-from .runs.tasks import task_key
+from .runs.tasks import is_among, task_key
+from .schedule_action import SCHEDULE_FIELDS, async_set_schedule
 from .targets import async_find
 
+ATTR_END = "end"
+ATTR_START = "start"
 ATTR_TIMEOUT = "timeout"
 ACCEPTED = "accepted"
+BEHAVIOR_IS_NEVER = "behavior_never"
+EVER = datetime.min.replace(tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 DISABLED_ON_SERVER = "disabled_on_server"
 TIMEOUT = "timeout"
 
@@ -32,8 +40,10 @@ TIMEOUT = "timeout"
 class Action(StrEnum):
     """The names of the actions."""
 
+    GET_RUNS = "get_runs"
     GET_TASKS = "get_tasks"
     RUN_TASK = "run_task"
+    SET_SCHEDULE = "set_schedule"
     START_ALL = "start_all"
     START_TASK = "start_task"
     STOP_ALL = "stop_all"
@@ -47,14 +57,24 @@ TASK_SCHEMA = SERVER_SCHEMA.extend(
 RUN_SCHEMA = TASK_SCHEMA.extend(
     {vol.Optional(ATTR_TIMEOUT, default=timedelta(hours=1)): cv.positive_time_period}
 )
+SCHEDULE_SCHEMA = SERVER_SCHEMA.extend(SCHEDULE_FIELDS)
+RUNS_SCHEMA = SERVER_SCHEMA.extend(
+    {
+        vol.Optional(ATTR_START): cv.datetime,
+        vol.Optional(ATTR_END): cv.datetime,
+        vol.Optional(ATTR_TASK, default=[]): vol.All(cv.ensure_list, [cv.string]),
+    }
+)
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     for action, handle, schema, response in (
+        (Action.GET_RUNS, _get_runs, RUNS_SCHEMA, SupportsResponse.ONLY),
         (Action.GET_TASKS, _get_tasks, SERVER_SCHEMA, SupportsResponse.ONLY),
         (Action.RUN_TASK, _run_task, RUN_SCHEMA, SupportsResponse.OPTIONAL),
+        (Action.SET_SCHEDULE, _set_schedule, SCHEDULE_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.START_ALL, _start_all, SERVER_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.START_TASK, _start_task, TASK_SCHEMA, SupportsResponse.OPTIONAL),
         (Action.STOP_ALL, _stop_all, SERVER_SCHEMA, SupportsResponse.OPTIONAL),
@@ -66,46 +86,69 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _start_all(call: ServiceCall) -> ServiceResponse:
-    await _coordinator(call).commands.start_all()
+    await _coordinator(call).commands.start_all(call.context)
     return {"result": ACCEPTED}
 
 
 async def _stop_all(call: ServiceCall) -> ServiceResponse:
-    await _coordinator(call).commands.stop_all()
+    await _coordinator(call).commands.stop_all(call.context)
     return {"result": ACCEPTED}
 
 
 async def _start_task(call: ServiceCall) -> ServiceResponse:
     coordinator, task = _task(call)
-    result = await coordinator.commands.start(task.name)
+    result = await coordinator.commands.start(task.name, call.context)
     response = _names(task) | {"result": result.value}
-    if task.enabled is False and result is StartResult.STARTED:
-        response["warning"] = DISABLED_ON_SERVER
-    return response
+    return response | (_warning(coordinator, task) if result is StartResult.STARTED else {})
 
 
 async def _run_task(call: ServiceCall) -> ServiceResponse:
     coordinator, task = _task(call)
-    ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT])
+    ended = await coordinator.commands.run(task.name, call.data[ATTR_TIMEOUT], call.context)
     details = ended.as_dict() if ended else _names(task)
-    response = {"result": details.pop("outcome", TIMEOUT)} | details
-    if task.enabled is False:
-        response["warning"] = DISABLED_ON_SERVER
-    return response
+    return {"result": details.pop("outcome", TIMEOUT)} | details | _warning(coordinator, task)
 
 
 async def _stop_task(call: ServiceCall) -> ServiceResponse:
     coordinator, task = _task(call)
-    result = await coordinator.commands.stop(task.name)
+    result = await coordinator.commands.stop(task.name, call.context)
     return _names(task) | {"result": result.value}
+
+
+async def _set_schedule(call: ServiceCall) -> ServiceResponse:
+    return await async_set_schedule(_coordinator(call), call.data, call.context)
+
+
+async def _get_runs(call: ServiceCall) -> ServiceResponse:
+    coordinator = _coordinator(call)
+    history = coordinator.session.history
+    begin, until = _time(call, ATTR_START, EVER), _time(call, ATTR_END, FOREVER)
+    if begin >= until:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="end_before_start")
+    # Also a task that the server does not list any more.
+    known = {*coordinator.session.tasks, *(run.task for run in history.copy())}
+    wanted = call.data[ATTR_TASK]
+    for task in wanted:
+        if not any(is_among(name, (task,)) for name in known):
+            coordinator.commands.find(task)
+    runs = history.between(begin, until)
+
+    def describe() -> ServiceResponse:
+        chosen = (run for run in runs if not wanted or is_among(run.task, wanted))
+        return {"runs": [run.as_dict() for run in chosen]}
+
+    # There may be thousands of runs.
+    return await call.hass.async_add_executor_job(describe)
 
 
 async def _get_tasks(call: ServiceCall) -> ServiceResponse:
     coordinator = _coordinator(call)
     coordinator.outages.raise_failure()
     snapshot = coordinator.data
+    preferences = snapshot.preferences
     return {
         "maintenance": snapshot.maintenance,
+        **{key: preferences.get(preference_id) for key, preference_id in WINDOW.items()},
         "watched_since": coordinator.config_entry.created_at.isoformat(),
         "tasks": [
             _names(task)
@@ -115,6 +158,8 @@ async def _get_tasks(call: ServiceCall) -> ServiceResponse:
                 "interval_days": task.interval_days,
                 "schedule_randomized": task.schedule_randomized,
                 "schedule_enabled": task.enabled,
+                "scheduled": preferences.get(preferences.switch_of(name)),
+                "behavior": preferences.get(preferences.behavior_of(name)),
                 "running": name in snapshot.running,
                 "known_by": run.known_by.value if (run := snapshot.running.get(name)) else None,
                 "run": _details(run),
@@ -156,6 +201,20 @@ def _coordinator(call: ServiceCall, entry_id: str | None = None) -> PlexButlerCo
         call.hass, DOMAIN, entry_id or call.data.get(ATTR_CONFIG_ENTRY_ID)
     )
     return entry.runtime_data
+
+
+def _time(call: ServiceCall, field: str, otherwise: datetime) -> datetime:
+    """Return a time that was chosen, by the system's clock if it has no zone."""
+    time: datetime = call.data.get(field, otherwise)
+    return time if time.tzinfo else time.replace(tzinfo=dt_util.get_default_time_zone())
+
+
+def _warning(coordinator: PlexButlerCoordinator, task: ButlerTask) -> dict[str, str]:
+    """Return what the user should know of a task that was started."""
+    preferences = coordinator.session.preferences
+    if preferences.get(preferences.behavior_of(task.name)) == BEHAVIOR_NEVER:
+        return {"warning": BEHAVIOR_IS_NEVER}
+    return {"warning": DISABLED_ON_SERVER} if task.enabled is False else {}
 
 
 def _names(task: ButlerTask) -> dict[str, Any]:

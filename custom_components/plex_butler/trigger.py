@@ -1,4 +1,4 @@
-"""Triggers: a task has started or ended, maintenance has started or is over."""
+"""Triggers: a task has started or ended, maintenance has started or is over, a good backup was made."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, override
@@ -16,6 +16,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
+from .butler.backups import GoodBackup
 from .const import ATTR_OUTCOME, ATTR_TASK
 from .run_events import SIGNAL_EVENT, ButlerEvent, Maintenance
 from .runs.models import EndedRun, Outcome, Run
@@ -80,6 +81,9 @@ class ButlerTrigger(Trigger):
                 if isinstance(event, Maintenance):
                     run_action(server, f"{event.value.replace('_', ' ')} on {entry.title}")
                     return
+                if isinstance(event, GoodBackup):
+                    run_action(server | event.as_dict(), f"backup completed on {entry.title}")
+                    return
                 how = event.outcome if isinstance(event, EndedRun) else "started"
                 described = server | event.as_dict()
                 run_action(described, f"{described[ATTR_TASK]} {how} on {entry.title}")
@@ -89,7 +93,7 @@ class ButlerTrigger(Trigger):
     def _is_targeted(self, entry_id: str, event: ButlerEvent) -> bool:
         if self._target is None:
             return True
-        task = None if isinstance(event, Maintenance) else event.task
+        task = None if isinstance(event, Maintenance | GoodBackup) else event.task
         return async_targeted(self._hass, self._target).includes(entry_id, task)
 
 
@@ -135,7 +139,16 @@ class MaintenanceOverTrigger(ButlerTrigger):
         return event is Maintenance.OVER
 
 
+class BackupCompletedTrigger(ButlerTrigger):
+    """Fires when Plex itself reports a good backup, over its webhook or in its log."""
+
+    @override
+    def fires_for(self, event: ButlerEvent) -> bool:
+        return isinstance(event, GoodBackup)
+
+
 TRIGGERS: dict[str, type[Trigger]] = {
+    "backup_completed": BackupCompletedTrigger,
     "maintenance_over": MaintenanceOverTrigger,
     "maintenance_started": MaintenanceStartedTrigger,
     "task_ended": TaskEndedTrigger,

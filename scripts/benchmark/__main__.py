@@ -32,7 +32,8 @@ What is not measured
   How many frames per second a client could handle: the simulator sends some 40,000 to 60,000, and
   whoever is faster shows the same. In 2 the CPU of the benchmark itself is counted with both, some
   microseconds per frame. A network, TLS, the recorder, the frontend and automations are not
-  there. In 8 the clock is moved by hand and only requests and states are counted.
+  there. In 8 the clock is moved by hand and only requests and states are counted. In 10 and 11
+  Home Assistant is not there: the client reads the log, and the bare one drops every line.
 """
 
 import argparse
@@ -45,12 +46,14 @@ from typing import Final
 
 from .checks import check
 from .frames import beside, one_frame, scan
+from .history import history
+from .log import log
 from .polls import polls
 from .runs import run
 from .saves import saves
 from .setups import setups
 
-ALL: Final = "1,2,3,4,5,6,7,8"
+ALL: Final = "1,2,3,4,5,6,7,8,9,10"
 ROW_WITHIN: Final = 180.0
 """How long one table may take, in seconds."""
 
@@ -99,6 +102,8 @@ def _full(rounds: int) -> _Rows:
         "6": lambda: saves(2_000, rounds, 15),
         "7": lambda: setups(50, rounds, 10),
         "8": lambda: idle_hours(3600),
+        "9": lambda: history(50, 5_000, rounds, 20),
+        "10": lambda: log(50_000, rounds, 10),
     }
 
 
@@ -112,6 +117,8 @@ def _quick(rounds: int) -> _Rows:
         "6": lambda: saves(100, rounds, 5),
         "7": lambda: setups(5, rounds, 5),
         "8": lambda: idle_hours(600),
+        "9": lambda: history(50, 500, rounds, 10),
+        "10": lambda: log(5_000, rounds, 5),
     }
 
 

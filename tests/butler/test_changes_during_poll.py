@@ -1,6 +1,6 @@
 """What the stream brings while a poll is under way is younger than the answer."""
 
-from custom_components.plex_butler.butler.stream import ChangesDuringPoll
+from custom_components.plex_butler.butler.changes_during_poll import ChangesDuringPoll
 from custom_components.plex_butler.plex import MOST_ACTIVITIES, Activity, ActivityChanged
 
 FIRST = Activity("1", "media.download", 10)

@@ -111,7 +111,7 @@ async def test_what_is_shown_of_a_run_follows_the_clock_and_its_duration_does_no
     watch.pass_time(timedelta(seconds=60))
     await session.poll(server_updated=lambda: None)
     assert session.snapshot().running[INTROS].started == BEGIN + set_by
-    await session.stop(INTROS)
+    await session.stop(INTROS, before_sending=lambda: None)
     run = ended(session)
     assert (run.started, run.ended, run.last_known) == (BEGIN + set_by, watch.shows, watch.shows)
     assert run.duration == timedelta(seconds=120)

@@ -179,7 +179,9 @@ async def test_stops_that_keep_coming_keep_no_start_waiting(
 
     async def stop_for_ever() -> None:
         while True:
-            await asyncio.gather(session.stop("BackupDatabase"), asyncio.sleep(0.01))
+            await asyncio.gather(
+                session.stop("BackupDatabase", before_sending=nothing), asyncio.sleep(0.01)
+            )
 
     stopping = [asyncio.create_task(stop_for_ever()) for _ in range(3)]
     try:

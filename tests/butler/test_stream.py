@@ -111,11 +111,11 @@ async def living(
     delay: Callable[[int], float] | None = None,
     *,
     wanted: bool = True,
-) -> AsyncGenerator[StreamRunner]:
+) -> AsyncGenerator[StreamRunner[tuple[Notification, ...]]]:
     """Let a stream live; in the end it is cancelled, and has to leave nothing."""
     tasks = asyncio.all_tasks()
     async with client_for(server.url) as client:
-        runner = StreamRunner(client, listener, delay=delay)
+        runner = StreamRunner(client.notifications, listener, delay=delay)
         if wanted:
             runner.resume()
         life = asyncio.create_task(runner.run())
@@ -493,7 +493,7 @@ async def test_what_a_listener_raises_ends_one_connection_only_and_is_logged_onc
         await until(lambda: len(listener.changes) == 2)
     logged = [r for r in caplog.records if r.levelname == "ERROR"]
     assert [(r.getMessage(), r.exc_info is not None) for r in logged] == [
-        ("Unexpected error in the notification stream", True)
+        ("Unexpected error in a stream of a server", True)
     ]
 
 
@@ -513,3 +513,66 @@ async def test_failure_is_logged_again_after_a_stream_without_one(
         before = len(delays.asked)
         await until(lambda: len(delays.asked) >= before + 3)
     assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 2
+
+
+# A stream that is not always wanted
+
+
+async def test_stream_is_open_only_while_it_is_wanted(
+    server: SimulatedPlex, listener: Recorder
+) -> None:
+    delays = Delays()
+    async with living(server, listener, delays) as runner:
+        await until(lambda: listener.heard == [OPENED])
+        runner.want(wanted=False)
+        assert not runner.wanted
+        await until(lambda: listener.heard == [OPENED, CLOSED])
+        await settled()
+        assert server.notifications.listeners == 0
+        runner.want(wanted=True)
+        await until(lambda: listener.heard == [OPENED, CLOSED, OPENED])
+    assert not delays.asked
+
+
+async def test_stream_that_is_wanted_again_at_once_is_opened_again(
+    server: SimulatedPlex, listener: Recorder
+) -> None:
+    async with living(server, listener, Delays()) as runner:
+        await until(lambda: listener.heard == [OPENED])
+        runner.want(wanted=False)
+        runner.want(wanted=True)
+        await until(lambda: listener.heard == [OPENED, CLOSED, OPENED])
+
+
+async def test_stream_that_is_not_wanted_is_not_opened(
+    server: SimulatedPlex, listener: Recorder
+) -> None:
+    async with living(server, listener, wanted=False) as runner:
+        runner.want(wanted=False)
+        runner.resume()
+        await settled()
+        assert not server.requests
+        runner.pause()
+        runner.want(wanted=True)
+        await settled()
+        assert not server.requests
+        runner.resume()
+        await until(lambda: listener.heard == [OPENED])
+
+
+@leaves_heartbeat
+async def test_time_limit_of_a_listener_is_not_taken_for_the_end(
+    server: SimulatedPlex,
+    listener: Recorder,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def time_out(_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(listener, "stream_changed", time_out)
+    async with living(server, listener, Delays(1000)):
+        await until(lambda: listener.heard == [OPENED])
+        server.users.dvr_noise()
+        await until(lambda: listener.heard == [OPENED, CLOSED])
+    assert "Unexpected error in a stream of a server" in caplog.text

@@ -19,8 +19,9 @@ from pytest_homeassistant_custom_component.common import (
 from yarl import URL
 
 from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER
-from custom_components.plex_butler.flow.names import as_text, distinct, host_of
 from custom_components.plex_butler.flow.sign_in import start_sign_in
+from custom_components.plex_butler.names import as_text, distinct
+from custom_components.plex_butler.plex import host_of
 from custom_components.plex_butler.plex.account.client import PlexAccount
 from custom_components.plex_butler.plex.account.errors import PlexTvDownError
 from tests.conftest import CLIENT_IDENTIFIER, House

@@ -22,6 +22,7 @@ from tests.flow.user import User, until
 from tests.plex.scripted_server import http, scripted_server
 from tests.simulator import SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
+from tests.simulator.plex_tv_rows import connection
 
 CA = trustme.CA()
 
@@ -62,6 +63,51 @@ async def test_failure_of_what_is_in_front_of_the_server_is_told(
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_TOKEN] == server.owner_token
     await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize(
+    ("answer", "step"),
+    [
+        (http(401, WWW_Authenticate="Basic"), "proxy_refuses"),
+        (http(429), "too_many_requests"),
+        (http(500, X_Plex_Protocol="1.0"), "server_error"),
+    ],
+)
+async def test_sign_in_tells_with_what_the_server_answers_and_tries_again(
+    hass: HomeAssistant,
+    user: User,
+    plex_tv: SimulatedPlexTv,
+    server: SimulatedPlex,
+    answer: bytes,
+    step: str,
+) -> None:
+    async with scripted_server() as other:
+        other.answers["GET /identity"] = [answer]
+        plex_tv.add(server, connections=[connection(str(other.url))])
+        result = await user.signs_in()
+        assert (result["step_id"], result["menu_options"]) == (
+            step,
+            ["try_again", "sign_in", "manual"],
+        )
+        assert (await user.looks(result))["step_id"] == step
+        result = await user.chooses(result, "try_again")
+        assert result["step_id"] == step
+        assert all("x-plex-token" not in request.headers for request in other.requests)
+    result = await user.chooses(result, "manual")
+    result = await submit(hass, result, **typed(server))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+
+async def test_sign_in_tells_that_the_certificate_has_expired(
+    user: User, plex_tv: SimulatedPlexTv, socket_enabled: None
+) -> None:
+    CA.configure_trust(get_default_context())
+    async with SimulatedPlex(tls=EXPIRED) as server:
+        plex_tv.add(server, connections=[connection(f"https://127.0.0.1:{server.port}")])
+        result = await user.signs_in()
+        assert result["step_id"] == "certificate_expired"
+        assert not server.requests
 
 
 async def test_server_that_answers_nothing_is_told(

@@ -164,7 +164,9 @@ async def test_what_is_no_address_is_said_without_asking_anybody(
     await hass.async_block_till_done()
 
 
-@pytest.mark.parametrize("token", ["two words", "line\nbreak", "tökén"])
+@pytest.mark.parametrize(
+    "token", ["two words", "line\nbreak", "tökén", "X-Plex-Token=", "X-Plex-Token: ''"]
+)
 async def test_what_is_no_token_is_said_without_asking_anybody(
     hass: HomeAssistant, server: SimulatedPlex, token: str
 ) -> None:
@@ -186,6 +188,11 @@ async def test_what_is_no_token_is_said_without_asking_anybody(
         "X-Plex-Token: {token}",
         "x-plex-token={token}",
         "X-Plex-Token%3D{token}",
+        "X-Plex-Token:%20{token}",
+        "X-Plex-Token%3A{token}",
+        "X-Plex-Token%3D%22{token}%22",
+        "\u201cX-Plex-Token={token}\u201d",
+        "X-Plex-Token: \u201c{token}\u201d",
         "http://nas:32400/library/metadata/1?checkFiles=1&X-Plex-Token={token}&x=1",
     ],
 )

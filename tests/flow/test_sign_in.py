@@ -464,6 +464,39 @@ FAILURES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("fault", "value", "step"),
+    [
+        ("rate_limited", True, "rate_limited"),
+        ("bad_gateway", True, "plex_tv_down"),
+        ("garbage", b"<html>", "not_plex_tv"),
+    ],
+)
+async def test_servers_of_the_account_are_asked_for_again_without_another_sign_in(
+    hass: HomeAssistant,
+    user: User,
+    plex_tv: SimulatedPlexTv,
+    server: SimulatedPlex,
+    fault: str,
+    value: bool | bytes,
+    step: str,
+) -> None:
+    plex_tv.add(server)
+    result = await user.opens_plex()
+    plex_tv.sign_in(plex_tv.codes[-1])
+    await user.waits()
+    good = getattr(plex_tv.faults, fault)
+    ways = ["try_again", "sign_in", "manual"]
+    setattr(plex_tv.faults, fault, value)
+    result = await user.looks(result)
+    assert (result["step_id"], result["menu_options"]) == (step, ways)
+    result = await user.chooses(result, "try_again")
+    assert (result["step_id"], result["menu_options"]) == (step, ways)
+    setattr(plex_tv.faults, fault, good)
+    await created(hass, await user.chooses(result, "try_again"), server)
+    assert len(plex_tv.codes) == 1
+
+
 @pytest.mark.parametrize("way", ["sign_in", "manual", "looks"])
 @pytest.mark.parametrize(
     ("fails", "step"), FAILURES, ids=lambda each: getattr(each, "__name__", each)
@@ -480,7 +513,8 @@ async def test_failed_sign_in_is_explained_and_leads_on(
     plex_tv.add(server)
     result = await fails(user, plex_tv)
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, step)
-    assert result["menu_options"] == ["sign_in", "manual"]
+    again = ["try_again"] if fails is is_off_at_last else []
+    assert result["menu_options"] == [*again, "sign_in", "manual"]
     assert not waiting(hass)
     assert not server.requests
     if way == "manual":
@@ -489,11 +523,11 @@ async def test_failed_sign_in_is_explained_and_leads_on(
     elif way == "looks":
         # A page that is loaded again shows the same, and asks Plex for nothing.
         asked = len(plex_tv.requests)
-        again = await user.looks(result)
-        assert (again["type"], again["step_id"]) == (FlowResultType.MENU, step)
-        assert again["menu_options"] == ["sign_in", "manual"]
+        same = await user.looks(result)
+        assert (same["type"], same["step_id"]) == (FlowResultType.MENU, step)
+        assert same["menu_options"] == result["menu_options"]
         assert len(plex_tv.requests) == asked
-        result = await user.signs_in(again)
+        result = await user.signs_in(same)
     else:
         result = await user.signs_in(result)
     await created(hass, result, server)

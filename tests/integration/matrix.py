@@ -8,8 +8,19 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final, override
 
-COMMANDS: Final = ("start_task", "run_task", "stop_task", "start_all", "stop_all")
-_STARTS: Final = ("start_task", "run_task")
+COMMANDS: Final = ("start_task", "run_task", "stop_task", "start_all", "stop_all", "set_schedule")
+_STARTS: Final = ("start_task", "run_task", "start_all")
+_REFUSED: Final = (
+    "https_required",
+    "no_butler",
+    "not_owner",
+    "not_plex",
+    "proxy_refuses",
+    "starting_up",
+    "too_many_requests",
+    "unauthorized",
+)
+"""What is said in other words of a command that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,8 @@ class Kind:
     asks_for_token: bool = False
     forgets: bool = False
     """Whether the server lists fewer tasks: it is believed, and their runs end."""
+    hides: bool = False
+    """Whether the server no longer lists its preferences: only the entities of these are unavailable."""
 
     def at_once(self, command: str) -> str:
         """Return what a command says that is sent just after the server has answered."""
@@ -56,7 +69,8 @@ class Kind:
 
 def _fails(name: str, key: str, **fields: Any) -> Kind:
     """Return a class of faults with which everything fails for the same reason."""
-    told = {"poll": key, "start": key, "sent": key, "later": key, "form": key}
+    sent = f"{key}_refused" if key in _REFUSED else key
+    told = {"poll": key, "start": key, "sent": sent, "later": key, "form": key}
     return Kind(name, **told | fields)
 
 
@@ -74,7 +88,13 @@ DROPPED: Final = _fails(
     form="http_dropped",
     sign_in="not_reached",
 )
-CUT: Final = _fails("outage: bodies are cut off", "cannot_connect", sent="", sign_in="not_reached")
+CUT: Final = _fails(
+    "outage: bodies are cut off",
+    "cannot_connect",
+    sent="",
+    sign_in="not_reached",
+    but={"set_schedule": "schedule_not_read"},
+)
 BUSY: Final = _fails(
     "busy",
     "timed_out",
@@ -86,7 +106,7 @@ BUSY: Final = _fails(
 STARTING_UP: Final = _fails("starting up", "starting_up", sign_in="starting_up")
 STARTING_UP_BUT_IDENTITY: Final = _fails("starting up, but for the identity", "starting_up")
 STARTING_UP_FOR_COMMANDS: Final = Kind(
-    "starting up, for commands only", start="starting_up", sent="starting_up"
+    "starting up, for commands only", start="starting_up_refused", sent="starting_up_refused"
 )
 REFUSED: Final = _fails("refused token", "unauthorized", asks_for_token=True)
 NOT_OWNER: Final = _fails("not the owner", "not_owner", repair="not_owner")
@@ -105,25 +125,37 @@ NO_BUTLER: Final = _fails(
     "no Butler",
     "no_butler",
     start="task_not_found",
-    but={"stop_task": ""},
+    but={"stop_task": "", "start_all": "no_butler_refused", "set_schedule": ""},
 )
 PROXY: Final = _fails(
     "something else answers", "not_plex", sent=NOT_CONFIRMED, sign_in="not_reached"
 )
 REDIRECT: Final = _fails("something else answers: redirect", "not_plex", sign_in="not_reached")
-NOT_PLEX_BUT_IDENTITY: Final = _fails("something else answers, but for the identity", "not_plex")
+NOT_PLEX_BUT_IDENTITY: Final = _fails(
+    "something else answers, but for the identity",
+    "not_plex",
+    but={"set_schedule": "schedule_refused"},
+)
 NO_PATHS: Final = _fails(
     "404 for everything but the identity",
     "not_plex",
     start="task_not_found",
-    sent="no_butler",
-    but={"stop_task": ""},
+    sent="no_butler_refused",
+    but={
+        "stop_task": "",
+        "start_all": "no_butler_refused",
+        "set_schedule": "schedule_refused",
+    },
 )
 ENDLESS: Final = _fails(
-    "something else answers: endless bodies", "not_plex", sent="", sign_in="not_reached"
+    "something else answers: endless bodies",
+    "not_plex",
+    sent="",
+    sign_in="not_reached",
+    but={"set_schedule": "schedule_not_read"},
 )
-PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses", sign_in="not_reached")
-TOO_MANY: Final = _fails("too many requests", "too_many_requests", sign_in="not_reached")
+PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses")
+TOO_MANY: Final = _fails("too many requests", "too_many_requests")
 TOO_MANY_BUT_IDENTITY: Final = _fails(
     "too many requests, but for the identity", "too_many_requests"
 )
@@ -141,6 +173,22 @@ SHORT_LIST: Final = Kind(
     but_later=dict.fromkeys(("start_task", "run_task", "stop_task"), "task_not_listed"),
     forgets=True,
 )
+
+
+def _no_list(name: str, key: str) -> Kind:
+    """Return a class of faults with which everything works but the schedule."""
+    return Kind(
+        name,
+        but={"set_schedule": key},
+        but_later={"set_schedule": "schedule_not_listed"},
+        hides=True,
+    )
+
+
+NO_PREFERENCES: Final = _no_list("no preferences", "schedule_refused")
+NO_PREFERENCES_ADMIN: Final = _no_list("no preferences: not an admin", "not_owner")
+NO_PREFERENCES_ERROR: Final = _no_list("no preferences: an error", "command_server_error")
+NOT_KEPT: Final = Kind("preferences are not kept", but={"set_schedule": "schedule_differs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +284,25 @@ CASES: Final = (
     _case(NO_EFFECT, "html_after_command"),
     _case(NO_EFFECT, "stops_under_another_key"),
     _case(NO_EFFECT, "refuse_unknown_preference"),
+    _case(NO_PREFERENCES_ADMIN, prefs_status=403),
+    _case(NO_PREFERENCES, prefs_status=404),
+    _case(NO_PREFERENCES_ERROR, prefs_status=500),
+    _case(NO_EFFECT, prefs_unreadable=3),
+    _case(NOT_KEPT, "prefs_ignored"),
+    _case(NO_EFFECT, "no_prefs_get"),
+    _case(NO_EFFECT, "old_hour_labels"),
+    _case(NO_EFFECT, "no_enum_labels"),
+    _case(NO_EFFECT, "never_is_ignored"),
+    _case(NO_EFFECT, "no_log", "log_for_everybody", "log_other_verbs", "log_exceptions"),
+    _case(NO_EFFECT, log_refused=403, backup_code=11),
+    _case(
+        NO_EFFECT,
+        "webhooks_off",
+        "no_plex_pass",
+        "untyped_webhook",
+        "backup_fails",
+        "by_name_is_silent",
+    ),
     _case(NO_EFFECT, "no_row"),
     _case(NO_EFFECT, "row_always_100"),
     _case(NO_EFFECT, "row_indeterminate"),
@@ -253,6 +320,7 @@ PLEX_TV_CASES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("", {"slow": 0.002}),
     ("", {"strings": True}),
     ("not_plex_tv", {"always_xml": True}),
+    ("", {"only_at": "/webhooks", "no_plex_pass": True, "webhooks_lost": True}),
     ("", {"created": 200}),
 )
 """The menu with which a sign-in ends, empty if it goes on; and the faults of plex.tv."""

@@ -15,6 +15,6 @@ def maintenance(house: House, server: SimulatedPlex) -> str:
 
 
 def running(house: House, server: SimulatedPlex) -> list[str]:
-    """Return the tasks that *Running tasks* lists."""
-    tasks: list[str] = house.state(server, "sensor", "running_tasks").attributes["tasks"]
+    """Return the tasks that *Current task* lists."""
+    tasks: list[str] = house.state(server, "sensor", "current_task").attributes["tasks"]
     return tasks

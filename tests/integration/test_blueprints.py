@@ -28,12 +28,13 @@ from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 from tests import conftest
 from tests.conftest import entry_for
+from tests.integration.plex_log import set_up_with_log
 from tests.repository import ROOT, load
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
 
 FOLDER: Final = ROOT / "blueprints"
-FILES: Final = ("backup_then", "do_not_disturb", "not_run_for_days")
+FILES: Final = ("backup_then", "do_not_disturb", "morning_report", "not_run_for_days")
 SEEN: Final = {task.key for task in KNOWN_TASKS if task.activity_type}
 
 LONG: Final = 24 * 3600
@@ -176,7 +177,7 @@ def test_says_where_it_comes_from_and_what_it_needs(
     assert blueprint.metadata["author"] == "Plex Butler"
     assert blueprint.metadata["homeassistant"] == {"min_version": "2026.10.0"}
     assert blueprint.metadata["source_url"] == (
-        "https://github.com/plex-butler/plex-butler/blob/main/"
+        f"{load('manifest.json')['documentation']}/blob/main/"
         f"blueprints/automation/plex_butler/{file}.yaml"
     )
 
@@ -219,7 +220,7 @@ def test_tasks_to_choose_from_are_those_of_the_table(blueprints: dict[str, Bluep
 def test_what_is_said_of_tasks_that_are_seen_is_true(blueprints: dict[str, Blueprint]) -> None:
     description = blueprints["not_run_for_days"].metadata["description"]
     translated = load("translations/en.json")["selector"]["task"]["options"]
-    seen, _, started = description.partition("All others, ")
+    seen, _, started = description.partition("all others, ")
     assert {key for key, label in translated.items() if label in seen} == SEEN
     assert {key for key, label in translated.items() if label in started} == {"backup_database"}
 
@@ -284,6 +285,24 @@ async def test_quick_backup_is_given_the_minutes_that_the_user_chose(
     assert results(then) == ["end_not_seen"]
     assert results(otherwise) == []
     assert commands(server) == ["POST /butler/BackupDatabase"]
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "succeeded"), (11, "failed")])
+async def test_what_plexs_log_says_of_the_backup_decides(
+    house: House,
+    server: SimulatedPlex,
+    then: list[ServiceCall],
+    otherwise: list[ServiceCall],
+    code: int,
+    result: str,
+) -> None:
+    server.butler.profiles[BACKUP] = Profile(duration=0.1)
+    server.faults.backup_code = code
+    await set_up_with_log(house, server)
+    await back_up(house)
+    await house.passes(60)
+    assert results(otherwise if code else then) == [result]
+    assert results(then if code else otherwise) == []
 
 
 @pytest.mark.usefixtures("loaded")
@@ -831,3 +850,51 @@ async def test_one_of_two_servers_is_looked_at(
         await look_daily(house, "backup_database", server=entry.entry_id)
         await days_pass(house, 3)
         assert len(told) == 1
+
+
+# Morning report
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("known_server", [False, True])
+async def test_morning_report_tells_what_ran_and_first_what_did_not_end_well(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    *,
+    known_server: bool,
+) -> None:
+    told = async_mock_service(hass, "persistent_notification", "create")
+    server.butler.profiles[BACKUP] = Profile(duration=1)
+    server.faults.row_always_100 = True
+    await house.act(DOMAIN, "start_task", task=INTROS)
+    await house.passes(20)
+    await house.act(DOMAIN, "stop_task", task=INTROS)
+    await house.act(DOMAIN, "start_task", task=BACKUP)
+    await house.passes(60)
+    begun = dt_util.now() - timedelta(minutes=5)
+    inputs = {"server": loaded.entry_id} if known_server else {}
+    await use(house, "morning_report", time=soon(), since=begun.strftime("%H:%M:%S"), **inputs)
+    await house.passes(60)
+    (call,) = told
+    assert not errors(await last_trace(house))
+    backup, intros = call.data["message"].split("\n")
+    assert backup.endswith("Backup database: end not seen")
+    assert intros.endswith("Generate intro markers: stopped after 0:00:20")
+    assert call.data["title"] == "What Plex did last night"
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("quiet_nights", [False, True])
+async def test_morning_report_of_a_quiet_night(
+    hass: HomeAssistant, house: House, *, quiet_nights: bool
+) -> None:
+    told = async_mock_service(hass, "persistent_notification", "create")
+    # Saved as it comes, but for the time.
+    inputs = {"quiet_nights": True} if quiet_nights else {}
+    await use(house, "morning_report", time=soon(), **inputs)
+    await house.passes(60)
+    assert [call.data["message"] for call in told] == (
+        ["Nothing was seen to run."] if quiet_nights else []
+    )

@@ -6,14 +6,14 @@ import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.const import DOMAIN, PLATFORMS
 from custom_components.plex_butler.operations import Operations
 from tests.conftest import House
 from tests.integration.shown import polls
@@ -182,7 +182,11 @@ async def test_unloading_that_fails_leaves_the_entry_as_it_is(
     monkeypatch.setattr(hass.config_entries, "async_unload_platforms", fail)
     assert not await hass.config_entries.async_unload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.FAILED_UNLOAD
-    assert (await loaded.runtime_data.commands.stop("BackupDatabase")).value == "was_not_running"
+    assert (
+        await loaded.runtime_data.commands.stop("BackupDatabase", Context())
+    ).value == "was_not_running"
+    monkeypatch.undo()
+    assert await hass.config_entries.async_unload_platforms(loaded, PLATFORMS)
     await loaded.runtime_data.async_close()
 
 

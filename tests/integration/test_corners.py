@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House
 from tests.integration.automations import EVERYTHING, STARTED, automate, told, trigger
+from tests.integration.enabled import enable
 from tests.integration.run_task import begun, response, run_task, starts
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import DEEP, INTROS, THUMBS
@@ -26,6 +27,7 @@ from tests.task_names import DEEP, INTROS, THUMBS
 async def test_automation_finds_the_event_entity_up_to_date(
     hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry, first: str
 ) -> None:
+    enable(hass, entry, server, "event", "task_activity")
     if first == "entry":
         await house.set_up(entry, server)
     calls = await automate(

@@ -104,6 +104,67 @@ async def test_item_that_outlives_a_stop_by_minutes_is_no_new_run_but_another_is
     assert told(calls) == [("task_started", KEY)]
 
 
+@pytest.mark.usefixtures("loaded", "without_stream")
+@pytest.mark.parametrize(
+    ("action", "data"), [("stop_task", {"task": INTROS}), ("stop_all", {})], ids=["one", "all"]
+)
+@pytest.mark.parametrize("stopped_elsewhere", [False, True])
+async def test_item_that_was_not_polled_before_the_stop_is_no_new_run_either(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    action: str,
+    data: dict[str, Any],
+    *,
+    stopped_elsewhere: bool,
+) -> None:
+    server.butler.lingering = 900
+    server.butler.profiles[INTROS] = Profile(activity=OF_INTROS, items=50, item_seconds=32)
+    calls = await automate(hass, *EVERYTHING)
+    await house.act(DOMAIN, "start_task", task=INTROS)
+    await house.passes(30)
+    assert told(calls) == STARTED
+    await server.advance(4)  # The next item has begun since the last poll.
+    if stopped_elsewhere:
+        server.butler.stop(INTROS)
+    await house.act(DOMAIN, action, **data)
+    server.activities.work(10)
+    await house.passes(60)
+    assert running(house, server) == []
+    assert "task_started" not in str(told(calls))
+    server.activities.begin(OF_INTROS, "")
+    await house.passes(30, step=30)
+    assert running(house, server) == [KEY]
+
+
+@pytest.mark.usefixtures("loaded", "without_stream")
+async def test_what_plex_ran_by_itself_is_no_new_run_after_a_stop_of_all(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    server.activities.work(40)
+    await house.passes(30)
+    server.activities.work(None)
+    await house.passes(60)
+    server.butler.lingering = 900
+    server.butler.profiles[INTROS] = Profile(activity=OF_INTROS, items=1, item_seconds=1000)
+    server.butler.start(INTROS)
+    await house.act(DOMAIN, "stop_all")
+    server.activities.work(10)
+    await house.passes(60)
+    assert running(house, server) == []
+
+
+@pytest.mark.usefixtures("loaded", "without_stream")
+async def test_activities_are_read_before_a_start_of_all(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    server.requests.clear()
+    await house.act(DOMAIN, "start_all")
+    asked = [(request.method, request.path) for request in server.requests]
+    assert ("GET", "/activities") in asked[: asked.index(("POST", "/butler"))]
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_frame_that_overtakes_the_answer_of_a_start_of_all_after_a_stop_counts(
     hass: HomeAssistant, house: House, server: SimulatedPlex

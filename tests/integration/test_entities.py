@@ -61,7 +61,15 @@ async def test_every_listed_task_has_a_switch_and_more_that_is_disabled(
             assert entity.entity_category is category
             enabled = platform == SWITCH and name != "AutomaticUpdates"
             assert (entity.disabled_by is None) is enabled
-    assert len(registered) == 3 * len(server.butler.tasks) + 7
+    schedule = (
+        ("select", f"{server.machine_identifier}_window_start"),
+        (
+            "switch",
+            f"{server.machine_identifier}_scheduled_BackupDatabase",
+        ),
+    )
+    assert registered.keys() >= {*schedule}
+    assert len(registered) == 3 * len(server.butler.tasks) + 10 + 2 + 8 + 10
 
 
 @pytest.mark.usefixtures("loaded")
@@ -75,7 +83,9 @@ async def test_names_and_device(
         ("binary_sensor", "being_watched", "Being watched"),
         ("binary_sensor", "maintenance", "Maintenance"),
         ("binary_sensor", "server", "Server"),
-        ("sensor", "running_tasks", "Running tasks"),
+        ("sensor", "current_task", "Current task"),
+        ("sensor", "last_task", "Last task"),
+        ("calendar", "maintenance", "Maintenance"),
     ):
         state = house.state(server, platform, key)
         assert state.name == f"{server.friendly_name} {name}"
@@ -105,10 +115,11 @@ async def test_switch_starts_a_task_and_shows_what_is_seen_of_it(
     assert state.state == STATE_ON
     assert ATTR_ASSUMED_STATE not in state.attributes
     assert house.state(server, "binary_sensor", "maintenance").state == STATE_ON
-    assert house.state(server, "sensor", "running_tasks").state == "1"
-    assert house.state(server, "sensor", "running_tasks").attributes["tasks"] == [
-        "generate_intro_markers"
-    ]
+    state = house.state(server, "sensor", "current_task")
+    assert (state.state, state.attributes["tasks"]) == (
+        "generate_intro_markers",
+        ["generate_intro_markers"],
+    )
 
 
 @pytest.mark.usefixtures("loaded")
@@ -225,6 +236,7 @@ async def test_devices_and_entities_of_servers_of_one_name_are_told_apart(
             for device in dr.async_entries_for_config_entry(devices, entry.entry_id)
             for registry_entry in er.async_entries_for_config_entry(registry, entry.entry_id)
             if registry_entry.unique_id.endswith("_maintenance")
+            and registry_entry.domain == "binary_sensor"
         ]
 
     async with (
@@ -269,4 +281,8 @@ async def test_first_change_after_a_set_up_writes_only_what_it_changes(
     hass.bus.async_listen(EVENT_STATE_REPORTED, keep, event_filter=callback(lambda _: True))
     server.activities.work(40)
     await house.sent()
-    assert written == [house.entity_id(server, "binary_sensor", "maintenance")]
+    assert set(written) == {
+        house.entity_id(server, "binary_sensor", "maintenance"),
+        house.entity_id(server, "sensor", "current_task"),
+    }
+    assert len(written) == 2

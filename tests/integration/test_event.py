@@ -18,11 +18,20 @@ from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.conftest import House, entry_for
 from tests.integration.automations import EVERYTHING, automate, told
+from tests.integration.enabled import enable
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS, THUMBS
 
 KEY = "task_activity"
 SHOWN = ("task", "name", "duration", "known_by")
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, server: SimulatedPlex) -> MockConfigEntry:
+    """The entry of the server, whose event entity is enabled."""
+    entry = entry_for(server)
+    enable(hass, entry, server, EVENT, KEY)
+    return entry
 
 
 def shown(state: State) -> tuple[Any, ...]:
@@ -54,7 +63,14 @@ def changes(house: House, server: SimulatedPlex) -> Iterator[list[State]]:
 async def test_from_start_to_finish(house: House, server: SimulatedPlex) -> None:
     state = house.state(server, EVENT, KEY)
     assert state.state == STATE_UNKNOWN
-    assert state.attributes[ATTR_EVENT_TYPES] == ["started", "finished", "stopped", "end_not_seen"]
+    assert state.attributes[ATTR_EVENT_TYPES] == [
+        "started",
+        "finished",
+        "stopped",
+        "end_not_seen",
+        "succeeded",
+        "failed",
+    ]
     with changes(house, server) as collected:
         began = dt_util.utcnow()
         await house.act(DOMAIN, "start_task", task="generate_chapter_thumbs")
@@ -191,7 +207,9 @@ async def test_last_event_outlives_a_reload(
 @pytest.mark.usefixtures("loaded")
 async def test_events_of_two_servers_do_not_mix(house: House, server: SimulatedPlex) -> None:
     async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
-        attic_entry = await house.set_up(entry_for(attic), attic)
+        attic_entry = entry_for(attic)
+        enable(house.hass, attic_entry, attic, EVENT, KEY)
+        await house.set_up(attic_entry, attic)
         with changes(house, server) as of_cellar, changes(house, attic) as of_attic:
             await house.act(DOMAIN, "start_task", config_entry_id=attic_entry.entry_id, task=THUMBS)
             await house.passes(30)

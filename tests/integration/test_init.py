@@ -123,6 +123,8 @@ async def test_redirects_are_never_followed(
         for action in ("start_all", "stop_all"):
             with pytest.raises(HomeAssistantError):
                 await house.act(DOMAIN, action)
+        with pytest.raises(HomeAssistantError):
+            await house.act(DOMAIN, "set_schedule", window_start=3)
         for action in ("start_task", "stop_task"):
             with pytest.raises(HomeAssistantError):
                 await house.act(DOMAIN, action, task="backup_database")
@@ -143,6 +145,8 @@ async def test_diagnostics_hold_what_helps_and_nothing_private(
     server: SimulatedPlex,
     loaded: MockConfigEntry,
 ) -> None:
+    server.change_preferences({"FriendlyName": "Private Cellar"})
+    await house.act(DOMAIN, "set_schedule", window_start=23)
     server.users.scan_library(items=30)
     await house.act(DOMAIN, "start_task", task="generate_intro_markers")
     await house.act(DOMAIN, "start_task", task="generate_intro_markers")
@@ -184,7 +188,16 @@ async def test_diagnostics_hold_what_helps_and_nothing_private(
         "stop_task: stopped": 1,
         "start_all: accepted": 1,
         "stop_all: accepted": 1,
+        "set_preferences: kept": 1,
     }
+    assert diagnostics["preferences"].keys() == {
+        row["id"]
+        for row in server.preferences.rows()
+        if row["id"].startswith(("ButlerTask", "ButlerStart", "ButlerEnd"))
+        or row["id"].endswith("Behavior")
+    } - {"ButlerTaskGenerateMediaIndexFiles"}
+    assert diagnostics["preferences"]["ButlerStartHour"] == 23
+    assert diagnostics["preferences"]["GenerateBIFBehavior"] == "never"
     assert statistics["failures"] == {"cannot_connect": 1}
     assert statistics["lists_activities"] is True
     assert statistics["butler_row"]["seen"] is True
@@ -227,12 +240,16 @@ async def test_no_token_in_any_log(
         switched = {bool: True, int: 1, float: 0.0}.get(type(value), "http://127.0.0.1:9/")
         setattr(server.faults, fault, switched)
         await house.passes(30, step=30)
-        try:
-            await house.act(DOMAIN, "start_task", task="backup_database")
-        except HomeAssistantError:
-            logging.getLogger("test").exception("As the frontend would log it")
+        for action, data in (
+            ("start_task", {"task": "backup_database"}),
+            ("set_schedule", {"window_start": 3}),
+        ):
+            try:
+                await house.act(DOMAIN, action, **data)
+            except HomeAssistantError:
+                logging.getLogger("test").exception("As the frontend would log it")
         setattr(server.faults, fault, value)
         await house.passes(60, step=30)
     assert server.owner_token not in caplog.text
     assert server.requests
-    assert all(not request.query for request in server.requests)
+    assert all(request.query.keys() <= {"ButlerStartHour"} for request in server.requests)

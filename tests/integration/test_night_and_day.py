@@ -15,6 +15,7 @@ import pytest
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House, entry_for
+from tests.integration.enabled import enable
 from tests.simulator import Faults, Profile, SimulatedPlex
 
 EVENING = datetime(2026, 11, 23, 23, 50)
@@ -137,7 +138,9 @@ def people(server: SimulatedPlex) -> list[tuple[datetime, Callable[[], Any]]]:
 async def test_night_and_day(
     hass: HomeAssistant, house: House, server: SimulatedPlex, late: int
 ) -> None:
-    await house.set_up(entry_for(server), server)
+    entry = entry_for(server)
+    enable(hass, entry, server, "event", "task_activity")
+    await house.set_up(entry, server)
     # A row counts once it was seen busy, which takes one night; here an evening's task is it.
     server.butler.start("UpgradeMediaAnalysis")
     await house.passes(120)

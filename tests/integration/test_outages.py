@@ -271,7 +271,10 @@ async def test_token_that_is_not_the_owners_is_a_repair_that_goes_away(
     await house.passes(60, step=30)
     issue = issue_registry.async_get_issue(DOMAIN, issue_id)
     assert issue
-    assert issue.translation_placeholders == {"server": server.friendly_name}
+    assert issue.translation_placeholders == {
+        "server": server.friendly_name,
+        "name": server.friendly_name,
+    }
     assert reauths(hass, loaded) == 0
     assert await refusal(house) == "not_owner"
     server.faults.forbidden = False
@@ -354,7 +357,8 @@ async def test_empty_list_forgets_nothing(house: House, server: SimulatedPlex) -
         server.butler.remove_task(name)
     await house.passes(330, step=30)
     assert house.entity_id(server, SWITCH, BACKUP) == backup
-    assert house.state(server, SWITCH, BACKUP).state == STATE_UNAVAILABLE
+    assert house.state(server, SWITCH, BACKUP).state == STATE_OFF
+    await house.act(DOMAIN, "stop_task", task="backup_database")
     for name in tasks:
         server.butler.add_task(name)
     await house.passes(330, step=30)

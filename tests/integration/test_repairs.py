@@ -55,7 +55,10 @@ async def test_token_that_is_not_the_owners_is_explained_until_it_is_again(
     assert issues(hass) == ["not_owner"]
     issue = ir.async_get(hass).async_get_issue(DOMAIN, f"not_owner_{loaded.entry_id}")
     assert issue
-    assert issue.translation_placeholders == {"server": server.friendly_name}
+    assert issue.translation_placeholders == {
+        "server": server.friendly_name,
+        "name": server.friendly_name,
+    }
     assert issue.severity is ir.IssueSeverity.ERROR
     assert not issue.is_fixable
     assert not hass.config_entries.flow.async_progress()

@@ -30,7 +30,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
-from custom_components.plex_butler.run_store import SAVE_DELAY, RunStore
+from custom_components.plex_butler.entry_file import EntryFile
+from custom_components.plex_butler.run_store import RUNS, SAVE_DELAY
 from tests.conftest import House
 from tests.simulator import SimulatedPlex
 
@@ -68,6 +69,10 @@ async def test_last_run_is_remembered(
         "duration": last_run["duration"],
         "last_known": last_run["last_known"],
         "known_by": "observed",
+        "ours": True,
+        "started_by": None,
+        "plex_log": False,
+        "stopped_by": None,
     }
     assert 5 <= last_run["duration"] <= 15
     await restart(hass, house, loaded)
@@ -268,7 +273,7 @@ async def test_file_that_cannot_be_read_is_forgotten(
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
     await house.set_up(entry, server)
     assert await told(house, "backup_database", "last_run") is None
-    assert ("cannot be read" in caplog.text) is bool(data)
+    assert ("cannot be read" in caplog.text) is (data is not None)
 
 
 RUN: dict[str, Any] = {
@@ -289,12 +294,18 @@ RUN: dict[str, Any] = {
 }
 ENDED: dict[str, Any] = {
     "task": "BackupDatabase",
-    "started": "2026-01-01T02:00:00+00:00",
+    "since": "2026-01-01T02:00:00+00:00",
     "ended": "2026-01-01T02:00:20+00:00",
     "duration": 20.0,
     "outcome": "finished",
     "known_by": "observed",
     "last_known": "2026-01-01T02:00:20+00:00",
+}
+BACKUPS: dict[str, Any] = {
+    "since": "2026-01-01T02:00:00+00:00",
+    "silence": 60.0,
+    "time": None,
+    "source": None,
 }
 NAN, INFINITE = float("nan"), float("inf")
 
@@ -321,6 +332,7 @@ def file_of(**data: Any) -> dict[str, Any]:
         {"activity_seen": []},
         {"polls_without": True},
         {"polls_without": NAN},
+        {"started_by": {"entity_id": True}},
     ],
     ids=str,
 )
@@ -329,7 +341,7 @@ async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
 ) -> None:
     data = file_of(runs={"Bad": RUN | change, "Good": RUN, "Null": None}, last_runs=[ENDED])
     hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
-    stored = await RunStore(hass, "x").load()
+    stored = await EntryFile(hass, "x", RUNS).load()
     assert stored.runs.keys() == {"Good"}
     assert stored.last_runs.keys() == {"BackupDatabase"}
     assert stored.runs["Good"].foreign == {"a"}
@@ -340,12 +352,17 @@ async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
     "change",
     [
         {"task": 7},
-        {"started": "2026-01-01T02:00:00"},
+        {"since": "2026-01-01T02:00:00"},
+        {"since": None},
+        {"ours": 1},
+        {"started_by": "automation.night"},
+        {"started_by": {"user_id": 7}},
+        {"stopped_by": []},
         {"duration": NAN},
         {"duration": INFINITE},
         {"duration": True},
         {"duration": "20"},
-        {"outcome": "succeeded"},
+        {"outcome": "exploded"},
         {"last_known": None},
     ],
     ids=str,
@@ -353,10 +370,10 @@ async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
 async def test_last_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are_not(
     hass: HomeAssistant, hass_storage: dict[str, Any], caplog: pytest.LogCaptureFixture, change: Any
 ) -> None:
-    good = ENDED | {"task": "Good", "duration": 20, "started": None}
+    good = ENDED | {"task": "Good", "duration": 20, "start_known": False}
     data = file_of(runs={"Good": RUN}, last_runs=[ENDED | change, [], good, None])
     hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
-    stored = await RunStore(hass, "x").load()
+    stored = await EntryFile(hass, "x", RUNS).load()
     assert stored.last_runs.keys() == {"Good"}
     assert stored.last_runs["Good"].duration == timedelta(seconds=20)
     assert stored.runs.keys() == {"Good"}
@@ -374,6 +391,11 @@ async def test_last_run_that_is_not_as_it_was_written_is_forgotten_and_the_other
         ({"denied": {"media.generate.intros": [1]}}, False),
         ({"denied": []}, False),
         ({"denied": None}, False),
+        ({"backups": 7}, False),
+        ({"backups": {"silence": 1.0}}, False),
+        ({"backups": BACKUPS | {"silence": None}}, False),
+        ({"backups": BACKUPS | {"source": "hearsay"}}, False),
+        ({"backups": BACKUPS | {"time": "2026-01-01T02:00:00"}}, False),
         ({"version": "1.43", "row_proven": True, "last_runs": {"a": ENDED}}, True),
     ],
 )
@@ -387,8 +409,9 @@ async def test_rest_of_a_file_that_is_not_as_it_was_written_counts(
 ) -> None:
     data = file_of(runs={"Good": RUN}) | change
     hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
-    stored = await RunStore(hass, "x").load()
+    stored = await EntryFile(hass, "x", RUNS).load()
     assert (set(stored.runs), stored.row_proven) == ({"Good"}, proven)
+    assert stored.backups is None
     assert caplog.text.count("cannot be read and are forgotten") == 1
 
 
@@ -396,14 +419,18 @@ REAL = {name: getattr(Store, name) for name in ("_async_load", "_async_write_dat
 """What the harness replaces by a store in memory."""
 
 
-@pytest.fixture
+@pytest.fixture(params=["", ".history"], ids=["runs", "history"])
 def file(
-    hass: HomeAssistant, hass_storage: dict[str, Any], tmp_path: Path, entry: MockConfigEntry
+    request: pytest.FixtureRequest,
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    tmp_path: Path,
+    entry: MockConfigEntry,
 ) -> Iterator[Path]:
-    """The entry's real file, in a folder of its own."""
+    """One of the entry's real files, in a folder of its own."""
     hass.config.config_dir = str(tmp_path)
     (tmp_path / ".storage").mkdir()
-    file = tmp_path / ".storage" / f"{DOMAIN}.{entry.entry_id}"
+    file = tmp_path / ".storage" / f"{DOMAIN}.{entry.entry_id}{request.param}"
     # It was not there when Home Assistant listed its files.
     get_internal_store_manager(hass).async_invalidate(file.name)
     with pytest.MonkeyPatch.context() as patches:

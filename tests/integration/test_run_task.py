@@ -49,6 +49,10 @@ async def test_end_is_told_once_the_row_stays_idle_as_of_its_turn(
         "duration": 10,
         "last_known": ended,
         "known_by": "observed",
+        "ours": True,
+        "started_by": None,
+        "plex_log": False,
+        "stopped_by": None,
     }
     assert starts(server) == [(f"/butler/{THUMBS}", 200)]
 
@@ -106,6 +110,10 @@ async def test_instant_task_that_no_poll_sees(house: House, server: SimulatedPle
         "duration": None,
         "last_known": began,
         "known_by": "assumed",
+        "ours": True,
+        "started_by": None,
+        "plex_log": False,
+        "stopped_by": None,
     }
 
 
@@ -355,6 +363,10 @@ async def test_server_that_goes_away_is_not_waited_for(house: House, server: Sim
         "duration": None,
         "last_known": seen,
         "known_by": "observed",
+        "ours": True,
+        "started_by": None,
+        "plex_log": False,
+        "stopped_by": None,
     }
 
 

@@ -89,9 +89,17 @@ async def test_get_tasks(house: House, server: SimulatedPlex, entry: MockConfigE
         "interval_days": 3,
         "schedule_randomized": False,
         "schedule_enabled": True,
+        "scheduled": True,
+        "behavior": None,
         "running": True,
         "known_by": "assumed",
-        "run": {"started": dt_util.utcnow().isoformat(), "known_by": "assumed", "ours": True},
+        "run": {
+            "started": dt_util.utcnow().isoformat(),
+            "known_by": "assumed",
+            "ours": True,
+            "started_by": None,
+            "plex_log": False,
+        },
         "last_run": None,
     }
 
@@ -133,6 +141,7 @@ async def test_actions_exist_and_explain_themselves_without_a_server(
         "start_task": {"task": "backup_database"},
         "stop_task": {"task": "backup_database"},
         "get_tasks": {},
+        "set_schedule": {"window_start": 3},
     }
     for action, data in actions.items():
         with pytest.raises(ServiceValidationError) as refused:
@@ -183,11 +192,19 @@ async def test_task_that_is_named_like_the_key_of_another(
 ) -> None:
     server.butler.add_task("backup_database", title="Impostor")
     await house.set_up(entry, server)
-    for name in ("backup_database", "BackupDatabase"):
-        answer = await house.act(DOMAIN, "start_task", True, task=name)
-        assert answer["name"] == name
+    for wanted, key, name in (
+        ("backup_database", "backup_database", "BackupDatabase"),
+        ("BackupDatabase", "backup_database", "BackupDatabase"),
+        ("task_backup_database", "task_backup_database", "backup_database"),
+    ):
+        answer = await house.act(DOMAIN, "start_task", True, task=wanted)
+        assert (answer["task"], answer["name"]) == (key, name)
     posts = [request.path for request in server.requests if request.method == "POST"]
-    assert posts == ["/butler/backup_database", "/butler/BackupDatabase"]
+    assert posts == ["/butler/BackupDatabase", "/butler/BackupDatabase", "/butler/backup_database"]
+    await house.act(
+        "switch", "turn_on", entity_id=house.entity_id(server, "switch", "task_backup_database")
+    )
+    assert server.requests[-1].path == "/butler/backup_database"
 
 
 # By the switch of a task

@@ -1,6 +1,7 @@
 """The notification stream in Home Assistant: what is shown when, and what it must not do."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.conftest import House
 from tests.integration.automations import EVERYTHING, STARTED, automate, told
 from tests.integration.shown import maintenance, polls, running
 from tests.simulator import Profile, SimulatedPlex
+from tests.simulator.users import Users
 
 NAME = "ButlerTaskGenerateIntroMarkers"
 INTROS = f"task_{NAME}"
@@ -130,10 +132,11 @@ async def test_burst_of_changes_is_a_handful_of_writes_and_ends_with_the_last(
     await house.sent()
     freezer.tick(timedelta(seconds=0.3))
     async_fire_time_changed(hass)
-    assert len(writes) == 1
+    # *Maintenance* and *Current task*.
+    assert len(writes) == 2
     await house.row_settles()
     assert maintenance(house, server) == STATE_OFF
-    assert len(writes) == 2
+    assert len(writes) == 4
 
 
 @pytest.mark.usefixtures("loaded")
@@ -285,8 +288,9 @@ async def test_token_that_is_refused_at_the_stream_is_looked_at_by_a_poll(
 
 
 @pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("frame", [Users.dvr_noise, Users.play], ids=["activity", "playing"])
 async def test_frame_of_a_busy_server_is_followed_by_a_poll_so_that_commands_work_again(
-    house: House, server: SimulatedPlex
+    house: House, server: SimulatedPlex, frame: Callable[[Users], object]
 ) -> None:
     server.butler.start("DeepMediaAnalysis")
     await house.passes(10)
@@ -296,7 +300,8 @@ async def test_frame_of_a_busy_server_is_followed_by_a_poll_so_that_commands_wor
     server.faults.hang = False
     await house.passes(5)
     assert house.state(server, "binary_sensor", "server").attributes["busy"] is True
-    server.users.dvr_noise()
+    frame(server.users)
+    await house.sent()
     await house.settled()
     assert house.state(server, "binary_sensor", "server").attributes["busy"] is False
     await house.act(DOMAIN, "stop_all")
@@ -366,7 +371,13 @@ async def test_what_is_told_while_polls_fail_waits_for_the_next_good_one(
     assert house.state(server, SWITCH, INTROS).state == STATE_ON
     answer = await house.act(DOMAIN, "get_tasks", True)
     [run] = [task["run"] for task in answer["tasks"] if task["run"]]
-    assert run == {"started": None, "known_by": "observed", "ours": False}
+    assert run == {
+        "started": None,
+        "known_by": "observed",
+        "ours": False,
+        "started_by": None,
+        "plex_log": False,
+    }
 
 
 @pytest.mark.usefixtures("loaded")

@@ -43,6 +43,11 @@ def literals(tree: ast.AST) -> set[str]:
 
 
 EN: Final[dict[str, Any]] = load("translations/en.json")
+STEPS: Final = {
+    f"{part}.{key}": step
+    for part in ("config", "options")
+    for key, step in EN[part]["step"].items()
+}
 ICONS: Final[dict[str, Any]] = load("icons.json")
 CODE: Final = dict(modules())
 LITERALS: Final = set[str]().union(*(literals(tree) for tree in CODE.values()))
@@ -67,22 +72,23 @@ def test_translations_have_the_placeholders_of_the_original() -> None:
 
 def test_titles_have_no_placeholders() -> None:
     """The frontend gives a menu's title no values; and a title is no markdown, but names are."""
-    for key, step in EN["config"]["step"].items():
+    for key, step in STEPS.items():
         assert "{" not in step["title"], key
 
 
 def test_every_field_of_a_form_is_explained() -> None:
     """Each field has a name and a description."""
-    for step, form in EN["config"]["step"].items():
+    for step, form in STEPS.items():
         assert form.get("data", {}).keys() == form.get("data_description", {}).keys(), step
 
 
+@pytest.mark.parametrize("flow", ["config", "options"])
 @pytest.mark.parametrize("part", ["step", "error", "abort"])
-def test_texts_of_the_config_flow_are_used(part: str) -> None:
+def test_texts_of_the_flows_are_used(flow: str, part: str) -> None:
     """Each step, error and abort is one that the flow has, or that Home Assistant adds."""
     of_home_assistant = {"reauth_successful", "reconfigure_successful", "already_configured"}
     used = LITERALS | of_home_assistant
-    assert EN["config"][part].keys() <= used
+    assert EN[flow].get(part, {}).keys() <= used
 
 
 def test_placeholders_are_filled() -> None:
@@ -246,7 +252,15 @@ async def test_action_editor_offers_the_fields_that_exist(hass: HomeAssistant) -
 async def test_home_assistant_finds_every_text_and_icon(hass: HomeAssistant) -> None:
     """Its own loaders know the texts and icons, down to each field and option."""
     assert await async_setup_component(hass, DOMAIN, {})
-    for category in ("triggers", "conditions", "services", "selector", "entity", "exceptions"):
+    for category in (
+        "common",
+        "triggers",
+        "conditions",
+        "services",
+        "selector",
+        "entity",
+        "exceptions",
+    ):
         found = await translation.async_get_translations(hass, "en", category, {DOMAIN})
         assert found == {
             f"component.{DOMAIN}.{category}.{path}": text for path, text in texts(EN[category])

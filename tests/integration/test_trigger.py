@@ -30,6 +30,7 @@ from tests.integration.automations import (
     told,
     trigger,
 )
+from tests.integration.enabled import enable
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, THUMBS
 
@@ -69,6 +70,8 @@ async def test_run_is_told_from_its_start_to_its_end(
             "description": "generate_chapter_thumbs started on Cellar",
             "known_by": "assumed",
             "ours": True,
+            "started_by": None,
+            "plex_log": False,
         },
         of_task
         | {
@@ -80,6 +83,10 @@ async def test_run_is_told_from_its_start_to_its_end(
             "last_known": ended,
             "duration": 10,
             "known_by": "observed",
+            "ours": True,
+            "started_by": None,
+            "plex_log": False,
+            "stopped_by": None,
         },
         of_server
         | {
@@ -236,8 +243,8 @@ async def test_script_waits_for_the_end_of_what_it_started(
 @pytest.mark.parametrize(
     "invalid",
     [
-        trigger("task_ended", outcome="succeeded"),
-        trigger("task_ended", outcome=["finished", "failed"]),
+        trigger("task_ended", outcome="exploded"),
+        trigger("task_ended", outcome=["finished", "exploded"]),
         trigger("task_ended", task={"key": "backup_database"}),
         trigger("task_ended", since="yesterday"),
         trigger("task_started", outcome="finished"),
@@ -363,7 +370,7 @@ async def test_reload_fires_nothing_for_a_run_that_goes_on(
     assert told(calls) == STARTED
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await house.passes(10)
-    assert house.state(server, "sensor", "running_tasks").state == "1"
+    assert house.state(server, "sensor", "current_task").state == "generate_intro_markers"
     assert told(calls) == []
     await house.act(DOMAIN, "stop_all")
     await house.passes(10)
@@ -386,7 +393,7 @@ async def test_reload_fires_nothing_for_a_run_that_ended_meanwhile(
     await house.passes(10)
     assert await hass.config_entries.async_setup(loaded.entry_id)
     await house.passes(600, step=30)
-    assert house.state(server, "sensor", "running_tasks").state == "0"
+    assert house.state(server, "sensor", "current_task").state == "nothing"
     assert told(calls) == []
 
 
@@ -462,13 +469,14 @@ async def test_frozen_server_goes_on_with_its_maintenance(
 async def test_automation_finds_the_end_shown_already(
     hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry, first: str
 ) -> None:
+    enable(hass, entry, server, "event", "task_activity")
     if first == "entry":
         await house.set_up(entry, server)
     running = {"condition": f"{DOMAIN}.task_is_running", "options": {"task": THUMBS}}
     calls = async_mock_service(hass, "test", "told")
     shown = {
         "switch": "{{ states('switch.cellar_generate_chapter_thumbnails') }}",
-        "running": "{{ states('sensor.cellar_running_tasks') }}",
+        "running": "{{ states('sensor.cellar_current_task') }}",
         "maintenance": "{{ states('binary_sensor.cellar_maintenance') }}",
         "event": "{{ state_attr('event.cellar_task_activity', 'event_type') }}",
     }
@@ -488,7 +496,7 @@ async def test_automation_finds_the_end_shown_already(
     (call,) = calls
     assert call.data == {
         "switch": STATE_OFF,
-        "running": 0,
+        "running": "nothing",
         "maintenance": STATE_OFF,
         "event": "finished",
     }
@@ -496,7 +504,7 @@ async def test_automation_finds_the_end_shown_already(
 
 async def test_outcome_that_there_is_not_is_told_in_words(hass: HomeAssistant) -> None:
     with pytest.raises(vol.Invalid) as wrong:
-        await TaskEndedTrigger.async_validate_config(hass, {"options": {"outcome": "succeeded"}})
+        await TaskEndedTrigger.async_validate_config(hass, {"options": {"outcome": "exploded"}})
     assert str(wrong.value).startswith(
-        "value must be one of ['end_not_seen', 'finished', 'stopped']"
+        "value must be one of ['end_not_seen', 'failed', 'finished', 'stopped', 'succeeded']"
     )

@@ -32,11 +32,12 @@ PROXIES: Final[list[tuple[dict[str, Any], str]]] = [
     ({"proxy_status": 429}, "too_many_requests"),
     ({"https_port": True}, "https_required"),
 ]
-COMMANDS: Final[dict[str, dict[str, str]]] = {
+COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "start_task": {"task": TASK},
     "stop_task": {"task": TASK},
     "start_all": {},
     "stop_all": {},
+    "set_schedule": {"window_start": 3},
 }
 
 pytestmark = pytest.mark.usefixtures("without_stream")
@@ -141,7 +142,7 @@ async def test_command_that_a_proxy_answers_is_not_confirmed(
     house: House, server: SimulatedPlex, faults: dict[str, Any], action: str
 ) -> None:
     await house.passes(30, step=30)
-    set_faults(server, faults)
+    server.fail_from_next_command(**faults)
     assert await refused(house, action, **COMMANDS[action]) == "command_not_confirmed"
 
 
@@ -151,6 +152,8 @@ async def test_server_without_a_butler_says_so(
     house: House, server: SimulatedPlex, action: str
 ) -> None:
     server.faults.no_butler = True
+    assert await refused(house, action) == "no_butler_refused"
+    await house.passes(330, step=30)
     assert await refused(house, action) == "no_butler"
 
 
@@ -169,10 +172,55 @@ async def test_answers_of_the_servers_own_with_a_body_count(
 async def test_error_of_the_servers_own_is_told(house: House, server: SimulatedPlex) -> None:
     server.faults.own_error = True
     assert await refused(house, "start_task", task=TASK) == "server_error"
-    assert await refused(house, "start_all") == "command_server_error"
+    assert await refused(house, "stop_all") == "command_server_error"
     await house.passes(60, step=30)
     assert await refused(house, "start_all") == "server_error"
     assert await refused(house, "get_tasks", respond=True) == "server_error_poll"
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("action", COMMANDS)
+@pytest.mark.parametrize(
+    ("faults", "key"),
+    [
+        ({"unauthorized": True}, "unauthorized"),
+        ({"forbidden": True}, "not_owner"),
+        ({"maintenance": True}, "starting_up"),
+        ({"proxy_status": 429}, "too_many_requests"),
+        ({"proxy_wants_password": True}, "proxy_refuses"),
+        ({"https_port": True}, "https_required"),
+        ({"login_page": True}, "not_plex"),
+    ],
+)
+async def test_command_says_whether_it_was_sent(
+    house: House, server: SimulatedPlex, faults: dict[str, Any], key: str, action: str
+) -> None:
+    await house.passes(30, step=30)
+    server.fail_from_next_command(**faults)
+    sent = await refused(house, action, **COMMANDS[action])
+    assert sent in (f"{key}_refused", "command_not_confirmed")
+    assert "nothing was sent" not in TEXTS[sent]["message"]
+    await house.passes(400, step=30)
+    server.requests.clear()
+    assert await refused(house, action, **COMMANDS[action]) == key
+    assert not [request for request in server.requests if request.method != "GET"]
+    assert "nothing was sent" in TEXTS[key]["message"]
+    heal(server, faults)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_command_that_is_one_too_many_lets_polls_wait(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    server.fail_from_next_command(proxy_status_but_identity=429, retry_after=120)
+    assert await refused(house, "start_all") == "too_many_requests_refused"
+    server.requests.clear()
+    await house.passes(100)
+    assert not server.requests
+    server.faults.proxy_status_but_identity = 0
+    await house.passes(30)
+    assert server.requests
 
 
 @pytest.mark.parametrize("seconds", [120, 250])

@@ -11,7 +11,8 @@ from typing import Final, override
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import get_internal_store_manager
 
-from custom_components.plex_butler.run_store import RunStore, StoredRuns
+from custom_components.plex_butler.entry_file import EntryFile
+from custom_components.plex_butler.run_store import RUNS, StoredRuns
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome
 
 ENTRY_ID: Final = "0123456789abcdef"
@@ -27,7 +28,7 @@ def runs_of(generation: int) -> StoredRuns:
     last_runs = {
         name: EndedRun(
             task=name,
-            started=_BEGAN,
+            since=_BEGAN,
             ended=ended,
             duration=ended - _BEGAN,
             outcome=Outcome.FINISHED,
@@ -77,14 +78,14 @@ async def _write(folder: str, log: _Counter) -> None:
     """Tell what is stored and what was logged at reading it; then write, and tell each write."""
     hass = HomeAssistant(folder)
     await get_internal_store_manager(hass).async_initialize()
-    stored = await RunStore(hass, ENTRY_ID).load()
+    stored = await EntryFile(hass, ENTRY_ID, RUNS).load()
     generation = int(stored.version or 0)
     as_written = stored == (runs_of(generation) if generation else StoredRuns())
     tell({"generation": generation, "as_written": as_written, "logged": log.texts})
     while True:
         generation += 1
         # As at every reload of the entry: written at once, by a store of its own.
-        await RunStore(hass, ENTRY_ID).close(runs_of(generation))
+        await EntryFile(hass, ENTRY_ID, RUNS).close(runs_of(generation))
         tell(generation)
 
 

@@ -52,6 +52,18 @@ class Frontend(Connection):
         result: Json = await self.post(path, json=user_input)
         return result
 
+    async def configure(self, entry_id: str) -> Json:
+        """Open the options of a config entry, and return their first form."""
+        path = "/api/config/config_entries/options/flow"
+        result: Json = await self.post(path, json={"handler": entry_id})
+        return result
+
+    async def continue_options(self, flow_id: str, user_input: Json) -> Json:
+        """Submit a form of the options and return what comes next."""
+        path = f"/api/config/config_entries/options/flow/{flow_id}"
+        result: Json = await self.post(path, json=user_input)
+        return result
+
     async def error_of(self, form: Json) -> str | None:
         """Return the error that a form shows, in words; None if it shows none."""
         if not form.get("errors"):

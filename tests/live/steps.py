@@ -1,6 +1,7 @@
 """What is done in more than one life of a server."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 import json
 from pathlib import Path
@@ -57,9 +58,29 @@ async def add_server(frontend: Frontend, simulator: SimulatorProcess) -> str:
     return entry_id
 
 
+async def enable(frontend: Frontend, entry_id: str, entity_id: str) -> None:
+    """Enable an entity, and reload its entry: Home Assistant does that half a minute later."""
+    await frontend.command("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
+    await frontend.post(f"/api/config/config_entries/entry/{entry_id}/reload")
+    await frontend.wait_for(lambda: frontend.states.get(entity_id))
+
+
+async def until[T](look: Callable[[], Awaitable[T | None]]) -> T:
+    """Return what is found, as soon as there is something."""
+    async with asyncio.timeout(30):
+        while (found := await look()) is None:
+            await asyncio.sleep(0.5)
+        return found
+
+
 def memory(instance: Instance, entry_id: str) -> Path:
     """Return the file in which the runs of a server are remembered."""
     return instance.folder / ".storage" / f"{DOMAIN}.{entry_id}"
+
+
+def history(instance: Instance, entry_id: str) -> Path:
+    """Return the file in which the history of a server is kept."""
+    return memory(instance, entry_id).with_name(f"{DOMAIN}.{entry_id}.history")
 
 
 async def everything(frontend: Frontend) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
+    enable,
     everything,
     files_with,
+    history,
     memory,
     restart,
     the_token_went_its_way_only,
@@ -32,13 +34,18 @@ RUN_INTROS: Final = "button.attic_generate_intro_markers_run"
 BACKUP: Final = "switch.attic_backup_database"
 ACTIVITY: Final = "event.attic_task_activity"
 MAINTENANCE: Final = "binary_sensor.attic_maintenance"
+CALENDAR: Final = "calendar.attic_maintenance"
+CURRENT: Final = "sensor.attic_current_task"
+LAST: Final = "sensor.attic_last_task"
 RUNNING: Final = "sensor.attic_running_tasks"
 SERVER: Final = "binary_sensor.attic_server"
 WATCHED: Final = "binary_sensor.attic_being_watched"
 START_ALL: Final = "button.attic_start_all_tasks"
 STOP_ALL: Final = "button.attic_stop_all_tasks"
+STARTS: Final = "select.attic_maintenance_starts"
+ENDS: Final = "select.attic_maintenance_ends"
 PRESSED: Final = {START_ALL, RUN_INTROS, STOP_ALL}
-SHOWN: Final = (ACTIVITY, BACKUP, MAINTENANCE, RUNNING, SERVER, WATCHED)
+SHOWN: Final = (BACKUP, CALENDAR, CURRENT, LAST, MAINTENANCE, SERVER, WATCHED)
 
 
 async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorProcess) -> None:
@@ -46,6 +53,7 @@ async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorP
     async with instance.frontend(*USER) as frontend:
         entry_id = await add_server(frontend, simulator)
         await find_the_entities(frontend)
+        await enable(frontend, entry_id, ACTIVITY)
         await start_by_switch_and_see_it_end(frontend, simulator)
         await see_somebody_watch(frontend, simulator)
         await frontend.enable(RUN_INTROS, entry_id)
@@ -61,9 +69,11 @@ async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorP
         assert changes(before, await everything(frontend)).keys() == PRESSED
         assert files_with(instance, simulator.token) == {".storage/core.config_entries"}
         assert memory(instance, entry_id).exists()
+        assert history(instance, entry_id).exists()
         await remove(frontend, entry_id)
     await instance.stop()
     assert not memory(instance, entry_id).exists()
+    assert not history(instance, entry_id).exists()
     the_token_went_its_way_only(await simulator.requests())
     assert files_with(instance, simulator.token) == set()
     assert files_with(instance, WRONG_TOKEN) == set()
@@ -83,9 +93,14 @@ async def find_the_entities(frontend: Frontend) -> None:
     entities = await frontend.entities(DOMAIN)
     categories = {
         ACTIVITY: None,
+        CALENDAR: None,
+        CURRENT: None,
+        LAST: None,
         MAINTENANCE: None,
         RUNNING: None,
         SERVER: "diagnostic",
+        STARTS: "config",
+        ENDS: "config",
         WATCHED: None,
         START_ALL: None,
         STOP_ALL: None,
@@ -97,20 +112,27 @@ async def find_the_entities(frontend: Frontend) -> None:
         categories[f"switch.attic_{object_id}"] = "config"
         categories[f"button.attic_{object_id}_run"] = "config"
         categories[f"sensor.attic_{object_id}_last_run"] = "diagnostic"
+        if task["scheduled"] is not None:
+            categories[f"switch.attic_{object_id}_scheduled"] = "config"
+        if task["behavior"] is not None:
+            categories[f"select.attic_{object_id}_when"] = "config"
     assert {name: item["entity_category"] for name, item in entities.items()} == categories
 
     disabled = {name for name, item in entities.items() if item["disabled_by"]}
     assert disabled == {
+        ACTIVITY,
+        RUNNING,
         "switch.attic_automatic_updates",
-        *(name for name in entities if name.endswith(("_last_run", "_run"))),
+        *(name for name in entities if name.endswith(("_last_run", "_scheduled", "_when", "_run"))),
     }
     states = {name: frontend.states[name] for name in entities if name not in disabled}
     assert not [name for name, state in states.items() if state["state"] == "unavailable"]
     assert {name: states[name]["state"] for name in SHOWN} == {
-        ACTIVITY: "unknown",
         BACKUP: "off",
+        CALENDAR: states[CALENDAR]["state"],
+        CURRENT: "nothing",
+        LAST: "unknown",
         MAINTENANCE: "off",
-        RUNNING: "0",
         SERVER: "on",
         WATCHED: "off",
     }
@@ -122,10 +144,11 @@ async def find_the_entities(frontend: Frontend) -> None:
 async def start_by_switch_and_see_it_end(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """Start a task, see it running at once and soon observed, and see its end."""
     switch, maintenance = frontend.watch(CREDITS), frontend.watch(MAINTENANCE)
-    running = frontend.watch(RUNNING)
+    current = frontend.watch(CURRENT)
     await frontend.call("switch.turn_on", CREDITS)
     on = await switch.becomes("on")
-    assert (await running.becomes("1"))["attributes"]["tasks"] == ["generate_credits_markers"]
+    shown = await current.becomes("generate_credits_markers")
+    assert shown["attributes"]["tasks"] == ["generate_credits_markers"]
     await maintenance.becomes("on")
     # Whether the first frame or the answer to our start arrives first is nobody's promise.
     if on["attributes"].get("assumed_state"):
@@ -133,7 +156,7 @@ async def start_by_switch_and_see_it_end(frontend: Frontend, simulator: Simulato
     assert "assumed_state" not in on["attributes"]
     await simulator.advance(ALL_OF_IT)
     await switch.becomes("off", within=AT_REST)
-    await running.becomes("0")
+    await current.becomes("nothing")
     await maintenance.becomes("off")
     # The news follow what the entities show.
     await frontend.wait_for(lambda: told(frontend).get("event_type") == "finished" or None)
@@ -192,11 +215,11 @@ async def start_and_stop_by_action(frontend: Frontend, simulator: SimulatorProce
 
 async def start_and_stop_all(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """Let the server start what is due, and stop it again."""
-    maintenance, running = frontend.watch(MAINTENANCE), frontend.watch(RUNNING)
+    maintenance, current = frontend.watch(MAINTENANCE), frontend.watch(CURRENT)
     assert await frontend.ask(f"{DOMAIN}.start_all") == {"result": "accepted"}
     await maintenance.becomes("on")
     await frontend.call("button.press", STOP_ALL)
-    await running.becomes("0")
+    await current.becomes("nothing", within=AT_REST)
     await maintenance.becomes("off", within=AT_REST)
     assert await running_on(simulator) == []
     await frontend.call("button.press", START_ALL)
@@ -209,7 +232,7 @@ async def lose_the_server(frontend: Frontend, simulator: SimulatorProcess) -> No
     """See what an outage looks like."""
     server, switch = frontend.watch(SERVER), frontend.watch(BACKUP)
     await simulator.control("POST", "/stop-listening")
-    with pytest.raises(FrontendError, match="Attic cannot be reached"):
+    with pytest.raises(FrontendError, match='"Attic" cannot be reached'):
         await frontend.ask(f"{DOMAIN}.start_task", task="backup_database")
     await frontend.call("homeassistant.update_entity", SERVER)
     await server.becomes("off")
@@ -220,7 +243,7 @@ async def lose_the_server(frontend: Frontend, simulator: SimulatorProcess) -> No
 async def find_the_server_again(frontend: Frontend, simulator: SimulatorProcess) -> None:
     """See the server come back that was still off when Home Assistant had started."""
     entry = await frontend.entry_in("setup_retry", DOMAIN)
-    assert entry["reason"].startswith("Attic cannot be reached")
+    assert entry["reason"].startswith('"Attic" cannot be reached')
     server, switch = frontend.watch(SERVER), frontend.watch(BACKUP)
     await simulator.control("POST", "/listen")
     await server.becomes("on")

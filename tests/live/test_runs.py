@@ -22,6 +22,7 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
+    enable,
     everything,
     files_with,
     restart,
@@ -70,7 +71,8 @@ async def test_runs_are_seen_waited_for_and_remembered(
 ) -> None:
     """See, wait, lose sight, choose, automate, restart."""
     async with instance.frontend(*USER) as frontend:
-        await add_server(frontend, simulator)
+        entry_id = await add_server(frontend, simulator)
+        await enable(frontend, entry_id, ACTIVITY)
         await follow_the_stream(simulator)
         await see_a_run_at_once(frontend, simulator)
         await wait_for_the_end_of_a_run(frontend, simulator)
@@ -178,6 +180,9 @@ async def wait_for_the_end_of_a_run(frontend: Frontend, simulator: SimulatorProc
         "duration": (datetime.fromisoformat(ended["ended"]) - started).total_seconds(),
         "last_known": ended["ended"],
         "known_by": "observed",
+        "ours": True,
+        "started_by": "user",
+        "stopped_by": None,
     }
     assert ended["duration"] > 0
 
@@ -359,5 +364,5 @@ def the_sensor_tells(frontend: Frontend, last_run: Json) -> None:
     shown = frontend.states[LAST_RUN]
     last_known = datetime.fromisoformat(last_run["last_known"])
     assert datetime.fromisoformat(shown["state"]) == last_known.replace(microsecond=0)
-    for name in last_run.keys() - {"last_known"}:
+    for name in ("outcome", "started", "ended", "duration", "known_by"):
         assert shown["attributes"][name] == last_run[name]

@@ -20,6 +20,7 @@ READS: Final[dict[str, Call]] = {
     "GET /": PlexClient.server,
     "GET /butler": PlexClient.tasks,
     "GET /activities": PlexClient.activities,
+    "GET /:/prefs": PlexClient.preferences,
     "GET /status/sessions": PlexClient.sessions,
 }
 COMMANDS: Final[dict[str, Call]] = {
@@ -27,6 +28,7 @@ COMMANDS: Final[dict[str, Call]] = {
     "DELETE /butler/BackupDatabase": lambda client: client.stop_task("BackupDatabase"),
     "POST /butler": PlexClient.start_all,
     "DELETE /butler": PlexClient.stop_all,
+    "PUT /:/prefs?ButlerStartHour=3": lambda client: client.set_preferences({"ButlerStartHour": 3}),
 }
 CALLS: Final = {"GET /identity": PlexClient.identity, **READS, **COMMANDS}
 
@@ -53,6 +55,6 @@ async def client_for(
             token,
             client_identifier=CLIENT_IDENTIFIER,
             machine_identifier=machine_identifier,
-            version="0.1.0",
+            version="9.8.7",
             request_timeout=request_timeout,
         )

@@ -23,6 +23,10 @@ from custom_components.plex_butler.plex import (
     PlexClient,
     PlexError,
     PlexTimeoutError,
+    Preference,
+    Preferences,
+    PreferencesRefusedError,
+    PreferenceValue,
     Server,
     StartResult,
     StopResult,
@@ -42,6 +46,9 @@ from tests.plex.scripted_server import (
 
 TASKS = http_json({"ButlerTasks": {"ButlerTask": [{"name": "BackupDatabase", "interval": 3}]}})
 ACTIVITIES = http_json({"MediaContainer": {"Activity": [{"uuid": "a", "type": "butler"}]}})
+PREFERENCES = http_json(
+    {"MediaContainer": {"Setting": [{"id": "ButlerStartHour", "value": 2, "enumValues": "1|2"}]}}
+)
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -54,6 +61,7 @@ async def server_fixture(socket_enabled: None) -> AsyncGenerator[ScriptedServer]
         server.answers["GET /"] = [http_json({"MediaContainer": {"friendlyName": "Attic"}})]
         server.answers["GET /butler"] = [TASKS]
         server.answers["GET /activities"] = [ACTIVITIES]
+        server.answers["GET /:/prefs"] = [PREFERENCES]
         yield server
 
 
@@ -70,6 +78,7 @@ async def test_what_a_server_tells(client: PlexClient) -> None:
         ButlerTask("BackupDatabase", "Backup Database", None, 3, None, None),
     )
     assert await client.activities() == (Activity("a", "butler", None),)
+    assert await client.preferences() == Preferences({"ButlerStartHour": Preference(2, (1, 2))})
 
 
 async def test_an_old_server_does_not_tell_activities(
@@ -78,6 +87,39 @@ async def test_an_old_server_does_not_tell_activities(
     server.answers["GET /activities"] = [http(404)]
 
     assert await client.activities() is None
+
+
+async def test_a_server_may_list_no_preferences(server: ScriptedServer, client: PlexClient) -> None:
+    server.answers["GET /:/prefs"] = [http(404)]
+
+    assert await client.preferences() is None
+
+
+async def test_preferences_are_set_in_one_request(
+    server: ScriptedServer, client: PlexClient
+) -> None:
+    """By ids as the server writes them, booleans as digits."""
+    request = "PUT /:/prefs?ButlerTaskA%26B%3F=0&ButlerTaskC=1&ButlerEndHour=5&XBehavior=a%20%2B%23"
+    server.answers[request] = [http(200)]
+    values: dict[str, PreferenceValue] = {
+        "ButlerTaskA&B?": False,
+        "ButlerTaskC": True,
+        "ButlerEndHour": 5,
+        "XBehavior": "a +#",
+    }
+
+    await client.set_preferences(values)
+    assert server.asked == ["GET /identity", request]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_preferences_that_a_server_refuses(
+    server: ScriptedServer, client: PlexClient, status: int
+) -> None:
+    server.answers["PUT /:/prefs?ButlerStartHour=3"] = [http(status, b"<html>")]
+
+    with pytest.raises(PreferencesRefusedError):
+        await client.set_preferences({"ButlerStartHour": 3})
 
 
 @pytest.mark.parametrize(
@@ -142,13 +184,15 @@ OPENAPI = {
     "DELETE /butler",
     "POST /butler/BackupDatabase",
     "DELETE /butler/BackupDatabase",
+    "GET /:/prefs",
+    "PUT /:/prefs?ButlerStartHour=3",
 }
 
 
 async def test_every_request_is_one_that_openapi_knows(
     server: ScriptedServer, client: PlexClient
 ) -> None:
-    """Its methods and paths, no query; the header that it requires, and those that it describes."""
+    """Its methods and paths; the header that it requires, and those that it describes."""
     for call in CALLS.values():
         await call(client)
 
@@ -164,7 +208,7 @@ async def test_every_request_is_one_that_openapi_knows(
             "x-plex-device-name": "Home Assistant",
             "x-plex-platform": "Home Assistant",
             "x-plex-product": "Home Assistant",
-            "x-plex-version": "0.1.0",
+            "x-plex-version": "9.8.7",
         }
         assert "cookie" not in request.headers
         assert request.headers.get("content-length", "0") == "0"

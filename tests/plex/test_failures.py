@@ -28,6 +28,7 @@ from custom_components.plex_butler.plex import (
     PlexClient,
     PlexError,
     PlexTimeoutError,
+    PreferencesRefusedError,
     ProxyRefusesError,
     ServerError,
     StartingUpError,
@@ -51,6 +52,7 @@ from tests.plex.scripted_server import (
 )
 
 TASKS = http_json({"ButlerTasks": {}})
+SET = "PUT /:/prefs?ButlerStartHour=3"
 MAINTENANCE_JSON = (
     b'{"code":503,"title":"Maintenance","status":"Plex Media Server is currently running startup '
     b'maintenance tasks."}'
@@ -166,6 +168,8 @@ async def test_refusals_that_a_proxy_may_have_given(
     is_command = request_ in COMMANDS
     if is_command and status == 500:
         kind = CommandServerError
+    if "/:/prefs" in request_ and status in (400, 405):
+        kind = PreferencesRefusedError
 
     await failure_of(kind, client, request_)
     assert server.asked == ["GET /identity", request_, "GET /identity"]
@@ -198,7 +202,10 @@ async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
 ) -> None:
     server.answers[request_] = [http(status)]
     server.answers["GET /identity"] = [IDENTITY, identity]
-    kind = PlexTimeoutError if identity == SILENCE else StartingUpError
+    kind: type[PlexError] = PlexTimeoutError if identity == SILENCE else StartingUpError
+    if request_ in COMMANDS:
+        # Whoever has refused it may have passed it on.
+        kind = CommandNotConfirmedError
     async with client_for(server.url, request_timeout=0.1) as client:
         await failure_of(kind, client, request_)
 
@@ -218,6 +225,10 @@ async def test_a_token_is_not_wrong_while_nobody_knows_who_refused_it(
         ("POST /butler", 404),
         ("DELETE /butler", 200),
         ("DELETE /butler", 404),
+        ("GET /:/prefs", 404),
+        (SET, 200),
+        (SET, 400),
+        (SET, 404),
     ],
 )
 @pytest.mark.parametrize(
@@ -543,9 +554,14 @@ async def test_a_silent_server_is_told_from_one_that_is_away(server: ScriptedSer
     async with client_for(server.url, request_timeout=0.1) as client:
         assert (await failure_of(PlexTimeoutError, client, "GET /butler")).connected
         assert (await failure_of(PlexTimeoutError, client, "GET /activities")).connected
-    # Nothing on the other side takes part in TLS: there is no connection.
-    async with client_for(server.url.with_scheme("https"), request_timeout=0.1) as client:
-        assert not (await failure_of(PlexTimeoutError, client, "POST /butler")).connected
+    before = len(server.requests)
+    # The same where nothing on the other side takes part in TLS.
+    for _ in range(2):
+        async with client_for(server.url.with_scheme("https"), request_timeout=0.1) as client:
+            assert (await failure_of(PlexTimeoutError, client, "POST /butler")).connected
+        server.answers["GET /identity"] = [b""]
+    assert len(server.requests) > before
+    assert all("x-plex-token" not in request.headers for request in server.requests[before:])
 
 
 @pytest.mark.parametrize("request_", COMMANDS)
@@ -675,7 +691,14 @@ async def test_a_port_for_https_shows_the_address(
 
 
 @pytest.mark.parametrize(
-    "location", ["https://login.example.org/", "https://[bad", "http://127.0.0.1/", ""]
+    "location",
+    [
+        "https://login.example.org/",
+        "https://[bad",
+        "https://xn--zz--9.local/",
+        "http://127.0.0.1/",
+        "",
+    ],
 )
 async def test_any_other_redirect_shows_none(
     server: ScriptedServer, client: PlexClient, location: str

@@ -25,7 +25,7 @@ from tests.runs.server import (
     item,
     seconds,
 )
-from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
+from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS, OPTIMIZE, SCAN
 
 
 class Telling(Server):
@@ -243,6 +243,7 @@ def test_instant_task_that_frames_show_ended_before_the_answer_to_its_start() ->
         Outcome.FINISHED,
         KnownBy.ASSUMED,
         NIGHT + seconds(0.2),
+        ours=True,
     )
 
 
@@ -503,7 +504,9 @@ def test_answer_that_it_was_running_says_nothing_of_the_start() -> None:
     server.runs.record_task_list([BACKUP, INTROS])
     server.send(BACKUP)
     server.answer_already_running(BACKUP, server.now)
-    assert server.runs.running[BACKUP] == Run(BACKUP, None, KnownBy.ASSUMED, ours=True)
+    assert server.runs.running[BACKUP] == Run(
+        BACKUP, server.now, KnownBy.ASSUMED, ours=True, start_known=False
+    )
     assert server.news() == []
     assert server.runs.unsettled
 
@@ -645,6 +648,44 @@ def test_row_that_is_idle_for_a_moment_between_two_tasks_ends_nothing() -> None:
     server.polls(60, BUSY, item(INTRO_ITEM))
     assert (INTROS in server.running, server.runs.maintenance) == (True, True)
     assert server.news() == []
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [item(INTRO_ITEM), item(INTRO_ITEM, "2"), item("media.unheard.of", "3"), item(SCAN_ITEM, "4")],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_row_that_is_idle_for_a_moment_just_after_an_outage_or_a_restart_ends_nothing(
+    listed: Activity, *, restarted: bool
+) -> None:
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.accept(DEEP)
+    server.poll(BUSY, item(INTRO_ITEM))
+    server.runs.take_events()
+    if restarted:
+        stored, server.runs = server.runs.to_store(), RunTracker()
+        server.runs.restore(stored, row_proven=True, denied={})
+    else:
+        server.runs.record_poll_failure()
+    server.poll(IDLE, listed)
+    assert ({*server.running}, server.runs.maintenance) == ({INTROS, DEEP}, True)
+    server.poll(BUSY, listed)
+    assert ({*server.running}, server.runs.maintenance) == ({INTROS, DEEP}, True)
+    assert server.news() == []
+
+
+def test_row_that_is_idle_after_a_failed_poll_ends_everything_at_once_if_nothing_is_listed() -> (
+    None
+):
+    server = Telling(row_proven=True)
+    server.frame(BUSY)
+    server.frame(item(INTRO_ITEM))
+    server.runs.record_poll_failure()
+    server.poll(IDLE)
+    assert (server.running, server.runs.maintenance) == ({}, False)
+    assert server.ended().outcome is Outcome.END_NOT_SEEN
 
 
 def test_row_that_stays_idle_ends_a_run_as_of_its_turn_whatever_is_listed_since() -> None:

@@ -6,9 +6,20 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from custom_components.plex_butler.plex import Activity, ActivityChanged
+from custom_components.plex_butler.plex import (
+    Activity,
+    ActivityChanged,
+    BackupCompleted,
+    BackupRefused,
+    LogSign,
+    OptimizationCompleted,
+    TaskException,
+    TaskMentioned,
+    TaskScheduled,
+    TaskStarted,
+)
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome, Run
-from custom_components.plex_butler.runs.rules import GRACE_ALREADY_RUNNING
+from custom_components.plex_butler.runs.rules import GRACE_ALREADY_RUNNING, LOG_AT_MOST
 from custom_components.plex_butler.runs.tracker import RunTracker, SentStart
 from tests.runs.server import INTRO_ITEM, LOUDNESS_ITEM, NIGHT, SCAN_ITEM
 from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
@@ -16,6 +27,16 @@ from tests.task_names import BACKUP, INTROS, LOUDNESS, OPTIMIZE, SCAN
 MAPPED = {INTROS, LOUDNESS}
 TASKS = st.sampled_from([BACKUP, OPTIMIZE, SCAN, INTROS, LOUDNESS, "BrewCoffee"])
 TYPES = st.sampled_from([INTRO_ITEM, LOUDNESS_ITEM, SCAN_ITEM, "media.download"])
+SIGNS = st.sampled_from(
+    [
+        BackupCompleted(0),
+        BackupCompleted(1),
+        BackupRefused(),
+        OptimizationCompleted(),
+        TaskException(),
+    ]
+) | st.builds(lambda kind, task: kind(task), st.sampled_from([TaskMentioned, TaskScheduled]), TASKS)
+BY_LOG = {Outcome.SUCCEEDED, Outcome.FAILED}
 ROW = "row"
 
 
@@ -31,6 +52,7 @@ class Laws(RuleBasedStateMachine):
         self.row: int | None = None
         # What was done and shown so far.
         self.commanded: set[str] = set()
+        self.in_log: set[str] = set()
         self.sending: dict[str, tuple[ExitStack, SentStart]] = {}
         self.last_evidence = NIGHT
         self.believed: dict[str, Run] = {}
@@ -45,7 +67,7 @@ class Laws(RuleBasedStateMachine):
 
     @property
     def works(self) -> bool:
-        return bool(self.items) or (self.row or 100) != 100
+        return bool(self.items) or self.row not in (None, 100)
 
     def tell(self, activity: Activity, *, told: bool, ended: bool = False) -> None:
         """Send a frame, unless it gets lost."""
@@ -147,6 +169,32 @@ class Laws(RuleBasedStateMachine):
         self.runs.record_stop_all(self.now)
         assert not self.runs.running
 
+    # --- the log
+
+    @rule(task=TASKS)
+    def log_says_that_a_task_starts(self, task: str) -> None:
+        self.in_log.add(task)
+        self.last_evidence = self.now
+        self.runs.log.record(TaskStarted(task), self.now)
+        run = self.runs.running[task]
+        assert (run.known_by, run.plex_log) == (KnownBy.OBSERVED, True)
+
+    @rule(sign=SIGNS)
+    def log_says_something_else(self, sign: LogSign) -> None:
+        running = self.runs.running
+        self.runs.log.record(sign, self.now)
+        self.last_evidence = self.now
+        # It begins nothing, but that a start which was not answered did arrive.
+        assert self.runs.running.keys() <= running.keys() | self.commanded
+        if isinstance(sign, TaskMentioned | TaskScheduled | TaskException):
+            assert self.runs.running == running
+
+    @rule()
+    def log_is_lost(self) -> None:
+        running = self.runs.running
+        self.runs.log.record_gap()
+        assert self.runs.running == running
+
     @rule()
     def poll_fails(self) -> None:
         self.runs.record_poll_failure()
@@ -190,6 +238,7 @@ class Laws(RuleBasedStateMachine):
         self.answer_nothing()
         self.items.clear()
         self.row = None
+        self.now += LOG_AT_MOST
         for _ in range(4):
             self.now += GRACE_ALREADY_RUNNING
             self.runs.record_poll((), self.now)
@@ -218,7 +267,10 @@ class Laws(RuleBasedStateMachine):
 
     def end_is_honest(self, ended: EndedRun) -> None:
         assert ended.last_known <= self.now
-        if ended.outcome is Outcome.END_NOT_SEEN:
+        if ended.outcome in BY_LOG:
+            assert ended.plex_log
+        if ended.outcome is Outcome.END_NOT_SEEN or ended.ended is None:
+            assert ended.outcome in (Outcome.END_NOT_SEEN, Outcome.FAILED)
             assert (ended.ended, ended.duration) == (None, None)
             return
         assert ended.ended is not None
@@ -234,8 +286,9 @@ class Laws(RuleBasedStateMachine):
     def nothing_runs_without_evidence(self) -> None:
         for task, run in self.runs.running.items():
             if run.known_by is KnownBy.OBSERVED:
-                assert task in MAPPED
-            assert task in self.commanded | MAPPED
+                assert task in MAPPED or run.plex_log or task == BACKUP
+            assert run.plex_log <= (task in self.in_log)
+            assert task in self.commanded | self.in_log | MAPPED
         assert self.runs.maintenance or not self.runs.running
 
     @invariant()

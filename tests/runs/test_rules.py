@@ -46,14 +46,16 @@ def test_start_without_evidence_ends_as_end_not_seen_after_its_grace() -> None:
     server.poll(IDLE, after=1)
     assert not server.running
     assert server.ended() == EndedRun(
-        BACKUP, NIGHT, None, None, Outcome.END_NOT_SEEN, KnownBy.ASSUMED, NIGHT
+        BACKUP, NIGHT, None, None, Outcome.END_NOT_SEEN, KnownBy.ASSUMED, NIGHT, ours=True
     )
 
 
 def test_already_running_is_believed_for_ten_minutes_without_a_start() -> None:
     server = Server()
     server.answer_already_running(BACKUP, server.now)
-    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED, ours=True)}
+    assert server.runs.running == {
+        BACKUP: Run(BACKUP, server.now, KnownBy.ASSUMED, ours=True, start_known=False)
+    }
     server.poll(IDLE, after=599)
     assert server.running
     server.poll(IDLE, after=1)
@@ -124,7 +126,9 @@ def test_unconfirmed_start_is_confirmed_by_the_servers_word() -> None:
     server = Server()
     server.leave_unanswered(BACKUP, server.now)
     server.answer_already_running(BACKUP, server.now)
-    assert server.runs.running == {BACKUP: Run(BACKUP, None, KnownBy.ASSUMED, ours=True)}
+    assert server.runs.running == {
+        BACKUP: Run(BACKUP, server.now, KnownBy.ASSUMED, ours=True, start_known=False)
+    }
 
 
 @pytest.mark.parametrize("row_proven", [False, True])
@@ -154,7 +158,9 @@ def test_mapped_item_with_a_busy_row_is_observed(row: Activity) -> None:
 
 def test_run_that_was_there_at_first_contact_has_no_start_and_no_duration() -> None:
     server = Server(first=(BUSY, item(INTRO_ITEM)))
-    assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
+    assert server.runs.running == {
+        INTROS: Run(INTROS, server.now, KnownBy.OBSERVED, start_known=False)
+    }
     server.rest()
     ended = server.ended()
     assert (ended.outcome, ended.ended, ended.duration) == (Outcome.FINISHED, NIGHT, None)
@@ -213,7 +219,14 @@ def test_ambiguous_item_keeps_our_own_task_running_assumed() -> None:
     last_seen = server.now
     server.polls(130, IDLE)
     assert server.ended() == EndedRun(
-        SCAN, NIGHT, last_seen, seconds(600), Outcome.FINISHED, KnownBy.ASSUMED, last_seen
+        SCAN,
+        NIGHT,
+        last_seen,
+        seconds(600),
+        Outcome.FINISHED,
+        KnownBy.ASSUMED,
+        last_seen,
+        ours=True,
     )
 
 
@@ -266,7 +279,14 @@ def test_row_that_becomes_busy_after_our_start_is_evidence_for_it() -> None:
     last_seen = server.now
     server.rest()
     assert server.ended() == EndedRun(
-        OPTIMIZE, NIGHT, last_seen, seconds(1205), Outcome.FINISHED, KnownBy.ASSUMED, last_seen
+        OPTIMIZE,
+        NIGHT,
+        last_seen,
+        seconds(1205),
+        Outcome.FINISHED,
+        KnownBy.ASSUMED,
+        last_seen,
+        ours=True,
     )
 
 
@@ -504,6 +524,7 @@ def test_stop_ends_at_once_and_counts_what_was_seen() -> None:
         Outcome.STOPPED,
         KnownBy.ASSUMED,
         NIGHT + seconds(90),
+        ours=True,
     )
 
 
@@ -660,7 +681,9 @@ def test_outage_ends_every_run_without_an_end() -> None:
     assert {ended.outcome for ended in take_ended(server.runs)} == {Outcome.END_NOT_SEEN}
     assert not server.runs.maintenance
     server.poll(BUSY, item(INTRO_ITEM))
-    assert server.runs.running == {INTROS: Run(INTROS, None, KnownBy.OBSERVED)}
+    assert server.runs.running == {
+        INTROS: Run(INTROS, server.now, KnownBy.OBSERVED, start_known=False)
+    }
 
 
 def test_nothing_of_what_was_listed_before_an_outage_is_left_after_it() -> None:

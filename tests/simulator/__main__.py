@@ -32,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--name", default="Cellar", help="the server's name")
     parser.add_argument("--token", help="the owner's token; default: a random one")
     parser.add_argument("--unclaimed", action="store_true", help="belongs to no account")
+    parser.add_argument("--no-plex-pass", action="store_true", help="its owner has none")
     parser.add_argument("--speed", type=float, default=1, help="how fast its time passes")
     parser.add_argument(
         "--now",
@@ -68,6 +69,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         friendly_name=arguments.name,
         owner_token=arguments.token,
         claimed=not arguments.unclaimed,
+        plex_pass=not arguments.no_plex_pass,
         faults=Faults(**dict(arguments.fault)),
         profiles=demo_profiles() if arguments.profile == "demo" else None,
         start=arguments.now or datetime.now(),

@@ -17,9 +17,11 @@ from .tasks import UNKNOWN_TASK
 if TYPE_CHECKING:
     from .server import SimulatedPlex
 
+_BAD_REQUEST: Final = "400 Bad Request"
 _NOT_FOUND: Final = "404 Not Found"
 _STREAMS: Final = ("/:/websockets/notifications", "/:/websocket/notifications")
 _ACTIVITIES: Final = "/activities/"
+_PREFERENCES: Final = "/:/prefs"
 
 
 class Api:
@@ -36,12 +38,14 @@ class Api:
             faults.no_butler and _is_in(path, "/butler")
         ):
             return refusal(_NOT_FOUND)
+        if _is_in(path, _PREFERENCES) and (refused := self._refuse_preferences(request)):
+            return refusal(refused)
         if request.method in ("GET", "HEAD"):
             answer = self._read(request, path, access)
             return await answer if answer else refusal(_NOT_FOUND)
         if request.method == "OPTIONS":
             return page(b"", 200)
-        if request.method == "PUT" and path == "/:/prefs":
+        if request.method == "PUT" and path == _PREFERENCES:
             return self._put(request)
         if request.method == "DELETE" and path.startswith(_ACTIVITIES):
             return self._status(self._server.activities.cancel(path.removeprefix(_ACTIVITIES)))
@@ -68,17 +72,25 @@ class Api:
                 return self._container(request, "MediaContainer", container)
             case "/status/sessions" if not server.faults.no_sessions:
                 return self._sessions(request)
-            case "/:/prefs":
+            case preferences if preferences == _PREFERENCES:
                 return self._settings(request, list(server.preferences.rows()))
-            case "/:/prefs/get":
+            case "/:/prefs/get" if not server.faults.no_prefs_get:
                 with suppress(KeyError):
                     row = server.preferences.row(request.query.get("id", ""))
                     return self._settings(request, [row])
             case "/:/eventsource/notifications":
                 return server.notifications.event_source(request, access)
             case stream if stream in _STREAMS and not server.faults.no_websocket:
-                return server.notifications.websocket(request, access)
+                return self._stream(request, access)
         return None
+
+    def _stream(
+        self, request: web.Request, access: Access
+    ) -> Coroutine[Any, Any, web.StreamResponse]:
+        notifications = self._server.notifications
+        if status := notifications.refuses(request, access):
+            return _refused(status)
+        return notifications.websocket(request, access)
 
     def _command(self, method: str, path: str) -> web.Response:
         """Start or stop; a path without a name is the Butler as a whole."""
@@ -96,7 +108,7 @@ class Api:
     def _status(self, status: int) -> web.Response:
         """Answer a command: an empty page, or one of HTML; never JSON."""
         if status >= 400:
-            return refusal({400: "400 Bad Request"}.get(status, _NOT_FOUND))
+            return refusal({400: _BAD_REQUEST}.get(status, _NOT_FOUND))
         body = b"<html><body></body></html>" if self._server.faults.html_after_command else b""
         return page(body, status)
 
@@ -127,7 +139,7 @@ class Api:
             "multiuser": True,
             "myPlex": server.auth.claimed,
             "myPlexSigninState": "ok" if server.auth.claimed else "none",
-            "myPlexSubscription": True,
+            "myPlexSubscription": server.has_plex_pass,
             "myPlexUsername": "owner@example.org",
             "platform": "Linux",
             "platformVersion": "12 (bookworm)",
@@ -176,6 +188,14 @@ class Api:
     ) -> Coroutine[Any, Any, web.StreamResponse]:
         return self._container(request, "MediaContainer", {"size": len(rows), "Setting": rows})
 
+    def _refuse_preferences(self, request: web.Request) -> str | None:
+        """Return with what a request for the preferences is refused, if it is."""
+        titles = {403: "403 Forbidden", 404: _NOT_FOUND, 500: "500 Internal Server Error"}
+        if status := self._server.faults.prefs_status:
+            return titles[status]
+        too_soon = request.method == "GET" and self._server.preferences.refuses_to_be_read()
+        return _BAD_REQUEST if too_soon else None
+
     def _sessions(self, request: web.Request) -> Coroutine[Any, Any, web.StreamResponse]:
         """List the sessions; the rows have the names of their types in XML only (seen)."""
         rows = self._server.players.rows()
@@ -186,16 +206,11 @@ class Api:
     def _put(self, request: web.Request) -> web.Response:
         """Set preferences. An unknown name is answered with 200 all the same (measured)."""
         server = self._server
-        changed = []
-        for name, value in request.query.items():
-            if name.startswith("X-Plex-"):
-                continue
-            if server.preferences.put(name, value):
-                changed.append(server.preferences.row(name))
-            elif server.faults.refuse_unknown_preference:
-                return refusal("400 Bad Request")
-        if changed:
-            server.notifications.publish("preference", "Setting", changed)
+        values = {k: v for k, v in request.query.items() if not k.startswith("X-Plex-")}
+        known = all(server.preferences.is_listed(name) for name in values)
+        if server.faults.refuse_unknown_preference and not known:
+            return refusal(_BAD_REQUEST)
+        server.change_preferences(values)
         return self._status(200)
 
     async def _container(
@@ -234,6 +249,10 @@ class Api:
         if request.transport:
             request.transport.close()
         return response
+
+
+async def _refused(status: int) -> web.Response:
+    return refusal({403: "403 Forbidden"}.get(status, _NOT_FOUND))
 
 
 def _path(request: web.Request) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .activities import Activities
 from .clock import Clock, Event
+from .log import Log
 from .prefs import Preferences
 from .run import Run
 from .schedule import Window
@@ -30,7 +31,9 @@ class Butler:
         lingering: float,
         nightly: bool,
         at_once: int,
+        log: Log,
         on_stall: Callable[[bool], None],
+        on_finish: Callable[[Run], None],
     ) -> None:
         """Rest.
 
@@ -45,9 +48,11 @@ class Butler:
         self._clock = clock
         self._activities = activities
         self._preferences = preferences
+        self._log = log
         self._random = random.Random(seed)
         self._runs: dict[str, Run] = {}
         self._on_stall = on_stall
+        self._on_finish = on_finish
         self._at_once = at_once
         self._tonight: list[str] = []
         if nightly:
@@ -63,12 +68,15 @@ class Butler:
     def start(self, name: str) -> int:
         """Answer to `POST /butler/{name}`: 200 started, 202 running already, 404 unknown.
 
-        It runs at once, whether it is enabled, due, or waiting for its random time (inferred).
+        It runs at once, whether it is enabled, due, or waiting for its random time (inferred); but
+        not if its behavior is "never" (inferred from what is reported of credits).
         """
         if name not in self.tasks:
             return 404
         if name in self._runs:
             return 202
+        if self._preferences.is_never(name):
+            return 200
         self._unqueue(name)
         self._begin(name)
         return 200
@@ -126,9 +134,10 @@ class Butler:
         def begin() -> None:
             del self.queued[name]
             if name not in self._runs:
-                self._begin(name, scheduled=scheduled)
+                self._begin(name, scheduled=scheduled, delayed=True)
 
         if name not in self.queued:
+            self._log.scheduled(name)
             self.queued[name] = self._clock.call_later(seconds, begin)
 
     def _unqueue(self, name: str) -> bool:
@@ -136,12 +145,13 @@ class Butler:
             event.cancel()
         return event is not None
 
-    def _begin(self, name: str, *, scheduled: bool = False) -> None:
+    def _begin(self, name: str, *, scheduled: bool = False, delayed: bool = False) -> None:
         profile = self.profiles.get(name, _SILENT)
         works_on_items = profile.activity and profile.items
         run = Run(name, profile, profile.items if works_on_items else 1, scheduled=scheduled)
         self._runs[name] = run
         self.history.append(("started", name))
+        self._log.started(name, delayed=delayed)
         self._show()
         if not works_on_items:
             run.events.append(self._clock.call_later(profile.duration, lambda: self._finish(run)))
@@ -155,6 +165,7 @@ class Butler:
         assert profile.activity
         activity = self._activities.begin(profile.activity, f"Private Show S01 E{number + 1:02}")
         run.items.append(activity)
+        self._log.worked_on(profile.activity)
 
         def half() -> None:
             self._activities.progress(activity, 50)
@@ -177,7 +188,9 @@ class Butler:
         later(profile.item_seconds, end)
 
     def _finish(self, run: Run) -> None:
+        self._log.finished(run.task)
         self._leave(run, "finished")
+        self._on_finish(run)
 
     def _halt(self, run: Run) -> None:
         """Stop a run; an item that is being worked on ends a little later."""

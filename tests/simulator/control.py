@@ -10,9 +10,14 @@ A real server has nothing like it. It speaks JSON on a port of its own on 127.0.
     DELETE /activities     {"count": 9, "frames": "one"}: ends the newest; see `Frames`
     POST /task             {"name": "BrewCoffee", "enabled": false}, or "remove": true
     POST /tasks            {"name": "Brew", "count": 9}: adds Brew0 to Brew8
+    POST /preferences      {"ButlerStartHour": 3}: changes them, as Plex Web does
     POST /profile          {"name": "BackupDatabase", "duration": 5}: fields of `Profile`
     POST /start            {"name": "BackupDatabase"}: begins as the schedule would, unasked
+    POST /webhooks         {"addresses": [...]}: those of the account; {"event": "media.play"}: sends one
+    GET /webhooks          the events that were sent, each with its status
     POST /advance          {"seconds": 60}
+    POST /log              {"text": "Butler: …", "level": 3, "lines": 9}: writes lines
+    POST /chatter          {"per_second": 5}: writes so many lines a second from now on
     POST /hang-up          closes every notification stream
     POST /claim, /revoke, /restart, /stop-listening, /listen
 """
@@ -25,9 +30,11 @@ from aiohttp import web
 
 from .activities import Frames
 from .faults import Faults
+from .log import Level
 from .server import SimulatedPlex
 from .tasks import Profile
 from .users import Users
+from .webhooks import PICTURE
 
 
 class Control:
@@ -49,9 +56,14 @@ class Control:
         app.router.add_delete("/activities", self._end_activities)
         app.router.add_post("/task", self._task)
         app.router.add_post("/tasks", self._tasks)
+        app.router.add_post("/preferences", self._preferences)
         app.router.add_post("/profile", self._profile)
         app.router.add_post("/start", self._start)
+        app.router.add_post("/webhooks", self._webhooks)
+        app.router.add_get("/webhooks", self._delivered)
         app.router.add_post("/advance", self._advance)
+        app.router.add_post("/log", self._log)
+        app.router.add_post("/chatter", self._chatter)
         for path, act in (
             ("/hang-up", self._server.notifications.hang_up),
             ("/restart", self._server.restart),
@@ -73,6 +85,7 @@ class Control:
                 "history": server.butler.history,
                 "tasks": list(server.butler.tasks),
                 "listeners": server.notifications.listeners,
+                "preferences": server.preferences.values,
                 "sessions": len(server.players.rows()),
                 "faults": asdict(server.faults),
             }
@@ -137,6 +150,11 @@ class Control:
             self._server.butler.add_task(f"{wanted['name']}{number}")
         return web.json_response({})
 
+    async def _preferences(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        self._server.change_preferences({name: str(value) for name, value in wanted.items()})
+        return web.json_response({})
+
     async def _profile(self, request: web.Request) -> web.Response:
         wanted: dict[str, Any] = await request.json()
         name = wanted.pop("name")
@@ -147,8 +165,32 @@ class Control:
         name = (await request.json())["name"]
         return web.json_response({"status": self._server.butler.start(name)})
 
+    async def _webhooks(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        webhooks = self._server.webhooks
+        webhooks.addresses = wanted.get("addresses", webhooks.addresses)
+        if event := wanted.get("event"):
+            picture = PICTURE if event.startswith("media.") else b""
+            webhooks.send(webhooks.fields(event, **wanted.get("changes", {})), picture=picture)
+        return web.json_response({})
+
+    async def _delivered(self, _: web.Request) -> web.Response:
+        await self._server.webhooks.sent()
+        return web.json_response(self._server.webhooks.delivered)
+
     async def _advance(self, request: web.Request) -> web.Response:
         await self._server.advance((await request.json())["seconds"])
+        return web.json_response({})
+
+    async def _log(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        for _ in range(wanted.get("lines", 1)):
+            text = wanted["text"] * wanted.get("times", 1)
+            self._server.log.write(text, Level(wanted.get("level", Level.DEBUG)))
+        return web.json_response({})
+
+    async def _chatter(self, request: web.Request) -> web.Response:
+        self._server.log.chatter((await request.json())["per_second"])
         return web.json_response({})
 
     async def _claim(self, _: web.Request) -> web.Response:

@@ -113,6 +113,46 @@ class Faults:
     # Preferences
     refuse_unknown_preference: bool = False
     """PUT /:/prefs answers 400 for a name that it does not know (OpenAPI); measured is 200."""
+    prefs_status: int = 0
+    """/:/prefs answers with this status: 403 to one who is no admin, 404 where there is none."""
+    prefs_unreadable: int = 0
+    """After each change so many reads of /:/prefs answer 400 (reported: 0 to 3)."""
+    prefs_ignored: bool = False
+    """PUT /:/prefs answers 200 and changes nothing."""
+    no_prefs_get: bool = False
+    """404 for /:/prefs/get, which only OpenAPI tells of."""
+    old_hour_labels: bool = False
+    """Hours are called Midnight and 1 am."""
+    no_enum_labels: bool = False
+    """Values are listed without labels."""
+    never_is_ignored: bool = False
+    """A task whose behavior is "never" runs if it is started by its name."""
+
+    # The log
+    log_refused: int = 0
+    """The stream of the log is answered with this status: 403 to one who is no admin."""
+    log_for_everybody: bool = False
+    """Shared users may read the log, too (not known); otherwise they get a 403."""
+    no_log: bool = False
+    """An old server: it knows no filter, and never sends its log."""
+    log_other_verbs: bool = False
+    """Butler says of each task more than is known of, and in other words."""
+    log_exceptions: bool = False
+    """Each task throws an exception, and goes on."""
+    backup_code: int = 0
+    """The code with which a backup ends; 0 is a good one."""
+
+    # The webhooks
+    webhooks_off: bool = False
+    """They are switched off in the server's settings."""
+    no_plex_pass: bool = False
+    """The account of its owner has no Plex Pass."""
+    untyped_webhook: bool = False
+    """The part with the JSON has no content type of its own."""
+    backup_fails: bool = False
+    """The database fails its integrity check: there is no backup, and nothing is sent."""
+    by_name_is_silent: bool = False
+    """Only a scheduled backup sends an event; not known of a real server."""
 
     # Butler's row among the activities
     no_row: bool = False

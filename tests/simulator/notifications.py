@@ -14,7 +14,7 @@ from .faults import Faults
 PING_SECONDS: Final = 10.0
 """How often an event source says that it lives, in real seconds (seen)."""
 
-_OF_THE_OWNER: Final = frozenset({"activity", "preference"})
+_OF_THE_OWNER: Final = frozenset({"activity", "log", "preference"})
 """What a shared user is not told (inferred)."""
 
 
@@ -25,7 +25,7 @@ class Notifications:
         """Begin without listeners."""
         self._faults = faults
         self._listeners: dict[asyncio.Queue[dict[str, Any]], tuple[Access, frozenset[str]]] = {}
-        self._sockets: set[web.WebSocketResponse] = set()
+        self.sockets: set[web.WebSocketResponse] = set()
 
     @property
     def listeners(self) -> int:
@@ -34,16 +34,30 @@ class Notifications:
 
     async def hang_up(self) -> None:
         """Close every websocket, as a proxy does after a while; new ones are welcome."""
-        for socket in tuple(self._sockets):
+        for socket in tuple(self.sockets):
             await socket.close()
 
     def publish(self, type_: str, key: str, rows: list[dict[str, Any]]) -> None:
         """Tell everybody who may know it and whose filter lets it through."""
+        if type_ == "log" and self._faults.no_log:
+            return
         container = {"type": type_, "size": len(rows), key: rows}
         for queue, (access, filters) in self._listeners.items():
-            may_know = access is Access.OWNER or type_ not in _OF_THE_OWNER
+            may_know = access is Access.OWNER or type_ not in self._of_the_owner
             if may_know and _passes(type_, filters):
                 queue.put_nowait(container)
+
+    @property
+    def _of_the_owner(self) -> frozenset[str]:
+        return _OF_THE_OWNER - {"log"} if self._faults.log_for_everybody else _OF_THE_OWNER
+
+    def refuses(self, request: web.Request, access: Access) -> int:
+        """Tell with which status a stream of the log is refused, 0 if it is not."""
+        if "log" not in _filters(request):
+            return 0
+        if access is not Access.OWNER and "log" in self._of_the_owner:
+            return 403
+        return self._faults.log_refused
 
     async def websocket(self, request: web.Request, access: Access) -> web.StreamResponse:
         """Serve a websocket until the client leaves."""
@@ -51,12 +65,12 @@ class Notifications:
         await socket.prepare(request)
         with self._listening(request, access) as queue:
             sender = asyncio.create_task(self._send(socket, queue))
-            self._sockets.add(socket)
+            self.sockets.add(socket)
             try:
                 async for _ in socket:
                     pass
             finally:
-                self._sockets.discard(socket)
+                self.sockets.discard(socket)
                 sender.cancel()
                 with suppress(asyncio.CancelledError):
                     await sender
@@ -85,8 +99,7 @@ class Notifications:
         self, request: web.Request, access: Access
     ) -> Iterator[asyncio.Queue[dict[str, Any]]]:
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        filters = frozenset(filter(None, request.query.get("filters", "-log").split(",")))
-        self._listeners[queue] = access, filters
+        self._listeners[queue] = access, _filters(request)
         try:
             yield queue
         finally:
@@ -104,6 +117,10 @@ async def _events(queue: asyncio.Queue[dict[str, Any]]) -> AsyncGenerator[tuple[
         (key,) = container.keys() - {"type", "size"}
         for row in container[key]:
             yield container["type"], {key: row}
+
+
+def _filters(request: web.Request) -> frozenset[str]:
+    return frozenset(filter(None, request.query.get("filters", "-log").split(",")))
 
 
 def _passes(type_: str, filters: frozenset[str]) -> bool:

@@ -41,6 +41,8 @@ class SimulatedPlexTv:
         self.tokens: set[str] = set()
         """Every token that was ever given to anybody, of the account and of servers."""
         self.devices: list[dict[str, Any]] = [player()]
+        self.webhooks: list[str] = []
+        """The addresses that the account's servers send their events to."""
         self._clock = Clock(start)
         self._pins = Pins(self._clock)
         self._account_tokens: set[str] = set()
@@ -121,7 +123,7 @@ class SimulatedPlexTv:
         return response
 
     async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:
-        faults = self.faults
+        faults = self.faults if request.path.endswith(self.faults.only_at) else PlexTvFaults()
         await asyncio.sleep(faults.slow)
         if faults.empty_reply:
             return Dropped()
@@ -135,9 +137,10 @@ class SimulatedPlexTv:
             if faults.retry_after is not None:
                 response.headers["Retry-After"] = faults.retry_after
             return response
-        return self._route(request)
+        urls = (await request.post()).getall("urls[]", [])
+        return self._route(request, [str(url) for url in urls])
 
-    def _route(self, request: web.Request) -> web.Response:
+    def _route(self, request: web.Request, urls: list[str]) -> web.Response:
         client = _sent(request, "X-Plex-Client-Identifier")
         if not client:
             return self._error(request, 400, 1000, "X-Plex-Client-Identifier is missing")
@@ -156,17 +159,30 @@ class SimulatedPlexTv:
                     return self._error(request, 401, 1001, "User could not be authenticated")
                 self.tokens |= {known.token} if known.token else set()
                 return self._told(request, "pin", known.fields(self._clock.now))
-            case "GET", ["resources" | "user" as what]:
-                token = _sent(request, "X-Plex-Token")
-                if token not in self._account_tokens:
-                    return self._error(request, 401, 1001, "User could not be authenticated")
-                if what == "user":
-                    return self._told(request, what, user(token))
+            case ("GET" | "POST", ["user", "webhooks"]) | ("GET", ["resources" | "user"]):
+                return self._of_account(request, urls)
+            case _:
+                return self._error(request, 404, 1002, "Not Found")
+
+    def _of_account(self, request: web.Request, urls: list[str]) -> web.Response:
+        """Answer what needs the account's token. A POST replaces the whole list of webhooks."""
+        token = _sent(request, "X-Plex-Token")
+        if token not in self._account_tokens:
+            return self._error(request, 401, 1001, "User could not be authenticated")
+        match request.path.rpartition("/")[2]:
+            case "webhooks":
+                if self.faults.no_plex_pass:
+                    return self._error(request, 403, 1043, "Plex Pass is required")
+                if request.method == "POST" and not self.faults.webhooks_lost:
+                    self.webhooks = urls
+                rows = [{"url": url} for url in self.webhooks]
+                return self._told(request, "webhooks", rows)
+            case "user":
+                return self._told(request, "user", user(token))
+            case what:
                 rows = resources_of(self.devices, request.query)
                 self.tokens |= {row["accessToken"] for row in rows if row["accessToken"]}
                 return self._told(request, what, rows)
-            case _:
-                return self._error(request, 404, 1002, "Not Found")
 
     def _error(self, request: web.Request, status: int, code: int, message: str) -> web.Response:
         row = {"code": code, "message": message, "status": status}

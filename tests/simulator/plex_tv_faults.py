@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class PlexTvFaults:
     """What plex.tv does that is not as one would wish."""
 
+    only_at: str = ""
+    """All of it only at the paths that end so."""
     bad_gateway: bool = False
     """502 in HTML. For refused connections there is `stop_listening`."""
     rate_limited: bool = False
@@ -25,5 +27,9 @@ class PlexTvFaults:
     """Numbers and booleans in JSON are strings."""
     always_xml: bool = False
     """Accept is ignored."""
+    no_plex_pass: bool = False
+    """403 with the code 1043 for webhooks."""
+    webhooks_lost: bool = False
+    """A list of webhooks is accepted, and the old one kept."""
     created: int = 201
     """The status that a new PIN gets."""

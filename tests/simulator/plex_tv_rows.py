@@ -136,6 +136,8 @@ def xml_of(root: str, answer: Any) -> bytes:
         case "resources":
             rows = [row | {"connections": {"connection": row["connections"]}} for row in answer]
             return wire.as_xml(root, {"resource": rows})
+        case "webhooks":
+            return wire.as_xml(root, {"webhook": answer})
         case "errors":
             return wire.as_xml(root, {"error": answer["errors"]})
         case _:

@@ -1,13 +1,14 @@
 """The simulated server: its state, its listeners, and what it does to a request."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 import secrets
 import ssl
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
@@ -19,11 +20,14 @@ from .butler import Butler
 from .clock import Clock
 from .faults import Faults
 from .front import Front
+from .log import Log
 from .notifications import Notifications
 from .players import Players
 from .prefs import Preferences
+from .run import Run
 from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
 from .users import Users
+from .webhooks import Webhooks
 
 EVENING: Final = datetime(2026, 11, 23, 20)
 """When a simulated server's clock begins, if nothing else is said: long before its window."""
@@ -52,6 +56,7 @@ class SimulatedPlex:
         version: str = "1.43.4.10903-e5521bd8c",
         owner_token: str | None = None,
         claimed: bool = True,
+        plex_pass: bool = True,
         allowed_networks: str = "",
         faults: Faults | None = None,
         profiles: dict[str, Profile] | None = None,
@@ -74,7 +79,11 @@ class SimulatedPlex:
         self.notifications = Notifications(self.faults)
         self.activities = Activities(self.faults, self.notifications.publish, seed)
         tasks = default_tasks()
-        self.preferences = Preferences(tasks, allowed_networks)
+        self.preferences = Preferences(
+            self.faults, tasks, allowed_networks, lambda: self.has_plex_pass
+        )
+        self._plex_pass = plex_pass
+        self.log = Log(self.clock, self.preferences, self.faults, self.notifications.publish)
         self.auth = Auth(
             self.faults, self.preferences, owner_token or secrets.token_urlsafe(15), claimed
         )
@@ -88,11 +97,15 @@ class SimulatedPlex:
             lingering=lingering,
             nightly=nightly,
             at_once=at_once,
+            log=self.log,
             on_stall=self._stall,
+            on_finish=self._finish,
         )
+        self.webhooks = Webhooks(self.faults, friendly_name, machine_identifier)
         self.players = Players(self.clock, self.faults, self.notifications.publish)
         self.users = Users(self.clock, self.activities, self.players, self.notifications.publish)
         self._stalled = False
+        self._from_next_command: dict[str, Any] = {}
         self._speed = speed
         self._ticking: asyncio.Task[None] | None = None
         self._api = Api(self)
@@ -128,6 +141,27 @@ class SimulatedPlex:
         """Whether connections are accepted and nothing is answered, for whatever reason."""
         return self.faults.hang or self._stalled
 
+    def fail_from_next_command(self, **faults: Any) -> None:
+        """Set these faults when the next request arrives that is not a GET."""
+        self._from_next_command = faults
+
+    def _fail(self) -> None:
+        for name, value in self._from_next_command.items():
+            setattr(self.faults, name, value)
+        self._from_next_command = {}
+
+    @property
+    def has_plex_pass(self) -> bool:
+        """Whether the account that has claimed the server has a Plex Pass."""
+        return self._plex_pass and self.auth.claimed
+
+    def change_preferences(self, values: Mapping[str, str]) -> None:
+        """Set preferences, as Plex Web does, and tell those who listen; unknown names are ignored."""
+        changed = [name for name, text in values.items() if self.preferences.put(name, text)]
+        if changed:
+            rows = [self.preferences.notification(name) for name in changed]
+            self.notifications.publish("preference", "Setting", rows)
+
     def claim(self) -> None:
         """Let an account claim the server: from now on it wants a token."""
         self.auth.claimed = True
@@ -154,6 +188,7 @@ class SimulatedPlex:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticking
+        await self.webhooks.sent()
         await self.stop_listening()
 
     async def listen(self) -> None:
@@ -171,12 +206,17 @@ class SimulatedPlex:
         self.activities.reset()
         self.players.reset()
         await self.listen()
+        self.log.restarted()
 
     async def advance(self, seconds: float) -> None:
         """Let simulated time pass, and what it brings about reach those who listen."""
         self.clock.advance(seconds)
         for _ in range(3):
             await asyncio.sleep(0)
+
+    def _finish(self, run: Run) -> None:
+        if run.task == "BackupDatabase":
+            self.webhooks.backed_up(scheduled=run.scheduled)
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled
@@ -199,6 +239,8 @@ class SimulatedPlex:
 
     async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:
         faults = self.faults
+        if request.method not in ("GET", "HEAD"):
+            self._fail()
         while self.silent:
             await asyncio.sleep(0.01)
         while faults.late_websocket and "Upgrade" in request.headers:

@@ -402,6 +402,48 @@ async def test_preference_decides_what_is_enabled(server: SimulatedPlex) -> None
 # --- users
 
 
+async def test_behavior_never_keeps_a_task_from_running(server: SimulatedPlex) -> None:
+    """Even if it is started by its name, which is answered with 200."""
+    bif = "GenerateMediaIndexFiles"
+    assert server.preferences.values["GenerateBIFBehavior"] == "never"
+    # The switch of that name changes nothing.
+    server.change_preferences({"ButlerTaskGenerateMediaIndexFiles": "1"})
+    assert not server.butler.tasks[bif].enabled
+    assert (await ask(server, "POST", f"/butler/{bif}")).status == 200
+    assert not server.butler.running
+    assert (await ask(server, "DELETE", f"/butler/{bif}")).status == 404
+    for behavior in ("scheduled", "asap"):
+        server.change_preferences({"GenerateBIFBehavior": behavior})
+        assert (await ask(server, "POST", f"/butler/{bif}")).status == 200
+        assert (await ask(server, "POST", f"/butler/{bif}")).status == 202
+        # What runs goes on.
+        server.change_preferences({"GenerateBIFBehavior": "never"})
+        assert (await ask(server, "POST", f"/butler/{bif}")).status == 202
+        assert (await ask(server, "DELETE", f"/butler/{bif}")).status == 200
+
+
+async def behaviors(server: SimulatedPlex) -> set[str]:
+    rows = (await ask(server, "GET", "/:/prefs")).json()["MediaContainer"]["Setting"]
+    return {row["id"] for row in rows if row["id"].endswith("Behavior")}
+
+
+@pytest.mark.parametrize("switches", [{"plex_pass": False}, {"claimed": False}], ids=str)
+async def test_behaviors_that_come_with_a_plex_pass(switches: dict[str, bool]) -> None:
+    few = {"GenerateBIFBehavior", "GenerateChapterThumbBehavior", "LoudnessAnalysisBehavior"}
+    async with SimulatedPlex(**switches) as server:  # type: ignore[arg-type]
+        assert await behaviors(server) == few
+        path = "/:/prefs/get?id=MusicAnalysisBehavior"
+        assert (await ask(server, "GET", path)).status == 404
+        root = (await ask(server, "GET", "/")).json()["MediaContainer"]
+        assert root["myPlexSubscription"] is False
+        assert (await ask(server, "PUT", "/:/prefs?MusicAnalysisBehavior=never")).status == 200
+        assert server.preferences.values["MusicAnalysisBehavior"] == "scheduled"
+        assert server.butler.start("MusicAnalysis") == 200
+        assert server.butler.running == {"MusicAnalysis"}
+        server.claim()
+        assert len(await behaviors(server)) == (8 if "claimed" in switches else 3)
+
+
 async def test_users_work_looks_like_maintenance_and_is_none(server: SimulatedPlex) -> None:
     users = server.users
     users.scan_library(items=2, item_seconds=2)

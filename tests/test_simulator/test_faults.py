@@ -14,17 +14,24 @@ import pytest
 import trustme
 
 from tests.bare_http import JSON, ask, request, send, session_of
+from tests.receiver import receiver
 from tests.simulator import Faults, SimulatedPlex
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 type Check = Callable[[SimulatedPlex], Awaitable[bool]]
 
+BACKUP = "BackupDatabase"
 SILENT = "DeepMediaAnalysis"
+NEVER = "GenerateMediaIndexFiles"
 SOCKET = "/:/websockets/notifications"
 
 VALUES: Final[dict[str, Any]] = {
+    "backup_code": 11,
     "late_answers": "POST",
+    "log_refused": 403,
+    "prefs_status": 403,
+    "prefs_unreadable": 2,
     "proxy_status": 404,
     "proxy_status_but_identity": 404,
     "retry_after": 7,
@@ -471,6 +478,164 @@ async def stops_under_another_key(server: SimulatedPlex) -> bool:
 async def refuse_unknown_preference(server: SimulatedPlex) -> bool:
     assert (await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status == 200
     return (await ask(server, "PUT", "/:/prefs?NoSuchName=2")).status == 400
+
+
+async def hours(server: SimulatedPlex) -> str:
+    answer = (await ask(server, "GET", "/:/prefs")).json()["MediaContainer"]
+    row = next(row for row in answer["Setting"] if row["id"] == "ButlerStartHour")
+    return str(row["enumValues"])
+
+
+@shows
+async def prefs_status(server: SimulatedPlex) -> bool:
+    paths = ("/:/prefs", "/:/prefs/get?id=ButlerStartHour")
+    statuses = {(await ask(server, "GET", path)).status for path in paths}
+    statuses.add((await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status)
+    assert (await ask(server, "GET", "/butler")).status == 200
+    return statuses == {403}
+
+
+@shows
+async def prefs_unreadable(server: SimulatedPlex) -> bool:
+    assert (await ask(server, "GET", "/:/prefs")).status == 200
+    assert (await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status == 200
+    paths = ("/:/prefs", "/:/prefs/get?id=ButlerStartHour", "/:/prefs")
+    return [(await ask(server, "GET", path)).status for path in paths] == [400, 400, 200]
+
+
+@shows
+async def prefs_ignored(server: SimulatedPlex) -> bool:
+    before = int(server.preferences.values["ButlerStartHour"])
+    assert (await ask(server, "PUT", f"/:/prefs?ButlerStartHour={before + 1}")).status == 200
+    return server.preferences.values["ButlerStartHour"] == before
+
+
+@shows
+async def no_prefs_get(server: SimulatedPlex) -> bool:
+    assert (await ask(server, "GET", "/:/prefs")).status == 200
+    return (await ask(server, "GET", "/:/prefs/get?id=ButlerStartHour")).status == 404
+
+
+@shows
+async def old_hour_labels(server: SimulatedPlex) -> bool:
+    listed = (await hours(server)).split("|")
+    assert len(listed) == 24
+    return listed[:2] + listed[12:14] == ["0:Midnight", "1:1 am", "12:12 pm", "13:1 pm"]
+
+
+@shows
+async def no_enum_labels(server: SimulatedPlex) -> bool:
+    return (await hours(server)).startswith("0|1|2|")
+
+
+@shows
+async def never_is_ignored(server: SimulatedPlex) -> bool:
+    assert server.butler.start(NEVER) == 200
+    runs = NEVER in server.butler.running
+    server.butler.stop(NEVER)
+    return runs
+
+
+# --- the log
+
+
+async def log_of_backup(server: SimulatedPlex, token: str | None = None) -> list[str] | int:
+    """Return what a backup writes into the log; or the status with which that is refused."""
+    written = []
+    tokens = (token,) if token else ()
+    async with session_of(server, *tokens) as session:
+        try:
+            async with session.ws_connect(f"{server.url}{SOCKET}?filters=log") as log:
+                server.butler.start(BACKUP)
+                await server.advance(1)
+                with suppress(TimeoutError):
+                    while True:
+                        frame = json.loads((await log.receive(timeout=0.05)).data)
+                        (row,) = frame["NotificationContainer"]["LogSentNotification"]
+                        written.append(row["message"])
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+    return written
+
+
+@shows
+async def log_refused(server: SimulatedPlex) -> bool:
+    async with session_of(server) as session, session.ws_connect(server.url + SOCKET):
+        return await log_of_backup(server) == 403
+
+
+@shows
+async def log_for_everybody(server: SimulatedPlex) -> bool:
+    refused = await log_of_backup(server, server.shared_token) == 403
+    assert await log_of_backup(server)
+    return not refused
+
+
+@shows
+async def no_log(server: SimulatedPlex) -> bool:
+    return await log_of_backup(server) == []
+
+
+@shows
+async def log_other_verbs(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return f"Butler: Considering '{BACKUP}'" in written
+
+
+@shows
+async def log_exceptions(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return "Uncaught exception running subtask" in written
+
+
+@shows
+async def backup_code(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    return written[-1] == "Database backup completed: 11"
+
+
+# --- the webhooks
+
+
+async def after_backup(server: SimulatedPlex, *, scheduled: bool = False) -> list[Any]:
+    """Return what arrives after a backup, each part with its content type."""
+    async with receiver() as received:
+        server.webhooks.addresses = [received.url]
+        server.webhooks.backed_up(scheduled=scheduled)
+        await server.webhooks.sent()
+    return [parts["payload"] for parts in received.parts]
+
+
+@shows
+async def webhooks_off(server: SimulatedPlex) -> bool:
+    return not await after_backup(server)
+
+
+@shows
+async def no_plex_pass(server: SimulatedPlex) -> bool:
+    return not await after_backup(server)
+
+
+@shows
+async def untyped_webhook(server: SimulatedPlex) -> bool:
+    [(content_type, content)] = await after_backup(server)
+    assert json.loads(content)["event"] == "admin.database.backup"
+    assert content_type in (None, "application/json")
+    return content_type is None
+
+
+@shows
+async def backup_fails(server: SimulatedPlex) -> bool:
+    return not await after_backup(server, scheduled=True)
+
+
+@shows
+async def by_name_is_silent(server: SimulatedPlex) -> bool:
+    assert await after_backup(server, scheduled=True)
+    return not await after_backup(server)
 
 
 # --- Butler's row

@@ -185,7 +185,22 @@ async def test_preferences_that_were_set_are_told(server: SimulatedPlex) -> None
         container = await told(socket)
     assert (container["type"], container["size"]) == ("preference", 2)
     rows = [(row["id"], row["type"], row["value"]) for row in container["Setting"]]
-    assert rows == [("ButlerStartHour", "int", 3), ("ButlerTaskRefreshLibraries", "bool", True)]
+    assert rows == [("ButlerStartHour", "int", 3), ("ButlerTaskRefreshLibraries", "bool", 1)]
+    # As a client was written for.
+    assert [(type(row["default"]), type(row["value"])) for row in container["Setting"]] == [
+        (str, int)
+    ] * 2
+
+
+async def test_preferences_that_somebody_else_changes_are_told(server: SimulatedPlex) -> None:
+    async with session_of(server) as session, session.ws_connect(server.url + SOCKET) as socket:
+        server.change_preferences({"NoSuchName": "1"})
+        server.change_preferences({"GenerateBIFBehavior": "asap", "requestLimitsScale": "2"})
+        container = await told(socket)
+    assert [(row["id"], row["default"], row["value"]) for row in container["Setting"]] == [
+        ("GenerateBIFBehavior", "never", "asap"),
+        ("requestLimitsScale", "1.0", 2.0),
+    ]
 
 
 async def test_shared_user_is_told_of_nothing_that_is_the_owners(server: SimulatedPlex) -> None:

@@ -144,6 +144,32 @@ async def test_plexapi_reads_and_sets_preferences(server: SimulatedPlex) -> None
     assert server.butler.tasks["RefreshLibraries"].enabled
 
 
+async def test_plexapi_sets_several_preferences_at_once_and_reads_too_soon(
+    server: SimulatedPlex,
+) -> None:
+    server.faults.prefs_unreadable = 1
+
+    def save(plex: Any) -> None:
+        settings = plex.settings
+        settings.get("butlerEndHour").set(7)
+        settings.get("generateBIFBehavior").set("scheduled")
+        settings.get("butlerTaskGarbageCollectBlobs").set(False)
+        settings.save()  # reads them again at once
+
+    with pytest.raises(BadRequest, match=r"^\(400\) bad_request"):
+        await plexapi(server, save)
+    sent = [request.query for request in server.requests if request.method == "PUT"]
+    assert [query.keys() - {"X-Plex-Token"} for query in sent] == [
+        {"ButlerEndHour", "GenerateBIFBehavior", "ButlerTaskGarbageCollectBlobs"}
+    ]
+    rows = await plexapi(server, lambda plex: plex.settings.all())
+    values = {row.id: row.value for row in rows}
+    assert (values["ButlerEndHour"], values["ButlerTaskGarbageCollectBlobs"]) == (7, False)
+    assert server.butler.tasks["GenerateMediaIndexFiles"].enabled
+    hidden = {row.id for row in rows if row.hidden}
+    assert {"ButlerTaskGarbageCollectBlobs", "ButlerTaskRefreshEpgGuides"} <= hidden
+
+
 async def test_plexapi_is_refused(server: SimulatedPlex) -> None:
     with pytest.raises(Unauthorized, match=r"^\(401\) unauthorized"):
         await plexapi(server, lambda plex: plex, "bogus")

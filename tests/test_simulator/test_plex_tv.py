@@ -289,7 +289,8 @@ async def test_requests_can_be_forgotten_while_one_runs(plex_tv: SimulatedPlexTv
 @pytest.fixture(name="_plexapi")
 def plexapi_fixture(plex_tv: SimulatedPlexTv, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point PlexAPI to the simulated plex.tv."""
-    for kind, name in ((MyPlexPinLogin, "PINS"), (MyPlexAccount, "key"), (MyPlexResource, "key")):
+    of_account = ((MyPlexAccount, name) for name in ("key", "WEBHOOKS"))
+    for kind, name in ((MyPlexPinLogin, "PINS"), *of_account, (MyPlexResource, "key")):
         known = getattr(kind, name)
         monkeypatch.setattr(kind, name, known.replace("https://plex.tv", plex_tv.url))
 
@@ -355,6 +356,33 @@ async def test_plexapi_is_refused(plex_tv: SimulatedPlexTv) -> None:
     plex_tv.faults.rate_limited = True
     with pytest.raises(BadRequest, match=r"^\(429\) too_many.*API rate limit exceeded"):
         await asyncio.to_thread(account_of, "bogus")
+
+
+@pytest.mark.usefixtures("_plexapi")
+async def test_plexapi_changes_the_webhooks(plex_tv: SimulatedPlexTv) -> None:
+    account = await asyncio.to_thread(account_of, await signed_in(plex_tv))
+    others = ["https://example.org/a?b=c&d=%20", "http://192.0.2.9:8123/api/webhook/é"]
+    plex_tv.webhooks = [*others]
+    assert await asyncio.to_thread(account.webhooks) == others
+    assert await asyncio.to_thread(account.addWebhook, "http://a/") == [*others, "http://a/"]
+    assert plex_tv.webhooks == [*others, "http://a/"]
+    assert await asyncio.to_thread(account.deleteWebhook, "http://a/") == others
+    assert await asyncio.to_thread(account.setWebhooks, []) == []
+    plex_tv.faults.no_plex_pass = True
+    with pytest.raises(BadRequest, match=r"^\(403\) .*Plex Pass"):
+        await asyncio.to_thread(account.webhooks)
+
+
+async def test_webhooks_are_told_in_json(plex_tv: SimulatedPlexTv) -> None:
+    token = await signed_in(plex_tv)
+    plex_tv.webhooks = ["http://a/"]
+    answer = await ask_json(plex_tv, "GET", "/api/v2/user/webhooks", token=token)
+    assert answer == (200, [{"url": "http://a/"}])
+    plex_tv.faults.no_plex_pass = True
+    answer = await ask_json(plex_tv, "GET", "/api/v2/user/webhooks", token=token)
+    assert answer == error(1043, "Plex Pass is required", 403)
+    answer = await ask_json(plex_tv, "GET", "/api/v2/user/webhooks", token="bogus")
+    assert answer == error(1001, "User could not be authenticated", 401)
 
 
 # --- plex-api-client

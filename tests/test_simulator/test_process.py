@@ -98,7 +98,7 @@ def addresses(port: int | None) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 async def test_arguments_and_a_signal_that_ends_it_whatever_hangs(number: signal.Signals) -> None:
     async with simulator(
-        *("--unclaimed", "--users", "--speed", "0", "--now", "2026-11-22T12:00"),
+        *("--unclaimed", "--no-plex-pass", "--users", "--speed", "0", "--now", "2026-11-22T12:00"),
         *("--fault", "row_always_100", "--fault", "retry_after=7", "--fault", "redirect_to="),
     ) as running:
         state = await running.control("GET", "/state")
@@ -108,6 +108,7 @@ async def test_arguments_and_a_signal_that_ends_it_whatever_hangs(number: signal
         assert await running.plex("GET", "/butler", "") == 200
         await running.control("POST", "/claim")
         assert await running.plex("GET", "/butler", "") == 401
+        assert await running.plex("GET", "/:/prefs/get?id=GenerateVADBehavior") == 404
 
         await running.control("PATCH", "/faults", {"hang": True})
         waiting = asyncio.create_task(running.plex("GET", "/identity"))
@@ -171,6 +172,12 @@ async def test_control() -> None:
         await running.control("POST", "/task", {"name": "BrewCoffee", "remove": True})
         assert await running.plex("POST", "/butler/BrewCoffee") == 404
         await running.control("POST", "/task", {"name": SILENT, "enabled": False})
+        wanted = {"ButlerStartHour": 3, "ButlerTaskBackupDatabase": False, "Nobody": "x"}
+        await running.control("POST", "/preferences", wanted)
+        preferences = (await running.control("GET", "/state"))["preferences"]
+        assert preferences["ButlerStartHour"] == 3
+        assert preferences["ButlerTaskBackupDatabase"] is False
+        assert "Nobody" not in preferences
 
         # What nobody asked for, and somebody who hears of it.
         stream = f"{running.ready['url']}/:/websockets/notifications"

@@ -32,6 +32,7 @@ class PollSchedule:
         self.commands = 0
         self.unclear = False
         self._commanded: datetime | None = None
+        self._wait_until: datetime | None = None
         self._task_list_read: datetime | None = None
 
     @property
@@ -46,15 +47,24 @@ class PollSchedule:
 
     def pace(self, now: datetime, *, unsettled: bool, stream: bool) -> timedelta:
         """Return how long to wait before the next poll; `unsettled`: something runs."""
-        recent = self._commanded is not None and now - self._commanded < GRACE
-        if recent or unsettled or self.task_list_due or self.unclear:
+        if self._wait_until and now < self._wait_until:
+            return self._wait_until - now
+        if self.is_recent(now) or unsettled or self.task_list_due or self.unclear:
             return ACTIVE_INTERVAL
         return STREAM_INTERVAL if stream else IDLE_INTERVAL
+
+    def is_recent(self, now: datetime) -> bool:
+        """Return whether a command was sent a moment ago, so that evidence may follow."""
+        return self._commanded is not None and now - self._commanded < GRACE
 
     def record_command(self, now: datetime) -> None:
         """Record a command that was answered, or may have arrived."""
         self._commanded = now
         self.commands += 1
+
+    def wait(self, until: datetime) -> None:
+        """Let no poll be due before this time: the server wants fewer requests."""
+        self._wait_until = until
 
     def record_task_list(self, now: datetime) -> None:
         """Record that the list of tasks is being read."""

@@ -3,8 +3,7 @@
 All that it learns about runs goes into a RunTracker.
 """
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,22 +18,28 @@ from ..plex import (
     Notification,
     PlexClient,
     PlexError,
+    Preferences,
     PreferencesChanged,
+    PreferenceValue,
     Server,
     SessionChanged,
     StartResult,
     StopResult,
 )
-from ..runs.models import EndedRun, RunEvent
+from ..runs.history import RunHistory
+from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
+from .backups import BACKUP_TASK, Backups, BackupSource, GoodBackup, StoredBackups
+from .changes_during_poll import ChangesDuringPoll
 from .clock import SteadyClock
+from .preferences import ServerPreferences
 from .schedule import PollSchedule
 from .shared_reads import SharedReads
 from .snapshot import Snapshot
 from .statistics import Statistics
-from .stream import ChangesDuringPoll, StreamHealth
+from .stream import StreamHealth
 from .viewers import Viewers
 
 MOST_READS: Final = 3
@@ -50,15 +55,23 @@ class ButlerSession:
     _server: Server  # set by the first good poll
 
     def __init__(
-        self, client: PlexClient, statistics: Statistics, clock: SteadyClock | None = None
+        self,
+        client: PlexClient,
+        statistics: Statistics,
+        clock: SteadyClock | None = None,
+        *,
+        pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
-        """Initialize without any knowledge; nothing is sent."""
+        """Initialize without any knowledge; nothing is sent. `pause` waits between two requests."""
         self.tasks: Mapping[str, ButlerTask] = {}
         self.last_runs: Mapping[str, EndedRun] = {}
+        self.history = RunHistory()
         self.version: str | None = None
+        self.backups: Backups | None = None
         self.tracker = RunTracker()
         self.viewers = Viewers(client, statistics)
         self._client = client
+        self._preferences = ServerPreferences(client, pause)
         self._statistics = statistics
         self._clock = clock or SteadyClock()
         self._schedule = PollSchedule()
@@ -71,6 +84,15 @@ class ButlerSession:
     def now(self) -> datetime:
         """Return the time for intervals, which is not what the system's clock shows."""
         return self._clock.now()
+
+    def utc(self, time: datetime) -> datetime:
+        """Return the UTC of a time of `now`."""
+        return self._clock.utc(time)
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether anything runs, or a command was sent a moment ago."""
+        return self.tracker.unsettled or self._schedule.is_recent(self._clock.now())
 
     @property
     def pace(self) -> timedelta:
@@ -86,8 +108,18 @@ class ButlerSession:
         """Return whether the next poll has to read the list of tasks, however recently it was read."""
         return self._schedule.task_list_due
 
+    @property
+    def preferences(self) -> Preferences:
+        """Return the preferences that decide when Butler runs the tasks, as they were last read."""
+        return self._preferences.known
+
     def snapshot(self, *, server_busy: bool = False) -> Snapshot:
         """Return what entities show. Must not be called before the first good poll."""
+        report = None
+        if self.backups:
+            report = self.backups.report(
+                self.tasks.get(BACKUP_TASK), self.last_runs.get(BACKUP_TASK)
+            )
         return Snapshot(
             self._server,
             self.tasks,
@@ -95,18 +127,49 @@ class ButlerSession:
             self.last_runs,
             self.tracker.maintenance,
             server_busy,
+            self.preferences,
             self.viewers.count,
+            self.tracker.log.scheduled,
+            report,
         )
 
     def take_events(self) -> tuple[RunEvent, ...]:
-        """Return the events since the last call, in order, and update the last runs by them."""
+        """Return the events since the last call, in order, and keep the runs that have ended."""
         events = tuple(event.moved(self._clock.utc) for event in self.tracker.take_events())
         ended = {event.task: event for event in events if isinstance(event, EndedRun)}
         if ended:
             self.last_runs = {**self.last_runs, **ended}
+            runs = (event for event in events if isinstance(event, EndedRun))
+            self.history.add(runs, self._clock.utc(self._clock.now()))
         return events
 
+    # --- what Plex itself reports
+
+    def listen_for_backups(self, stored: StoredBackups | None) -> None:
+        """Begin to take reports of backups. Must be called before the first poll."""
+        self.backups = Backups(self._clock, stored)
+
+    def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
+        """Record a good backup that Plex reports now; None if that is no news.
+
+        It is kept with the run that it may be of: it is not known which runs Plex reports.
+        """
+        if self.backups is None or not (backup := self.backups.record_good_backup(source)):
+            return None
+        running = self.tracker.running.get(BACKUP_TASK)
+        run = running.moved(self._clock.utc) if running else self.last_runs.get(BACKUP_TASK)
+        self._statistics.record_backup(backup, run)
+        return backup
+
     # --- restarts of Home Assistant
+
+    def restore_history(self, history: RunHistory, last_runs: Mapping[str, EndedRun]) -> None:
+        """Continue the history from before a restart, which may lack some of the last runs.
+
+        Must be called before the first poll, and may be in another thread.
+        """
+        self.history, self.last_runs = history, last_runs
+        history.add_missing(last_runs.values(), self._clock.utc(self._clock.now()))
 
     def restore_runs(
         self,
@@ -154,6 +217,8 @@ class ButlerSession:
                 self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
+        if due or self._preferences.due:
+            await self._preferences.read()
         await self.count_sessions()
         return due
 
@@ -168,7 +233,8 @@ class ButlerSession:
             self.tracker.record_server_update()
             server_updated()
         tasks = {task.name: task for task in await self._client.tasks()}
-        if tasks != self.tasks:
+        # An empty list says nothing about the tasks that were listed before.
+        if tasks and tasks != self.tasks:
             self.tasks = tasks
         self.tracker.record_task_list(tasks)
 
@@ -187,6 +253,10 @@ class ButlerSession:
         self._stream.record_poll_failure()
         self.viewers.read_next()
         self.tracker.record_poll_failure()
+
+    def wait(self, seconds: float) -> None:
+        """Let no poll be due for so long, because the server wants fewer requests."""
+        self._schedule.wait(self._clock.now() + timedelta(seconds=seconds))
 
     def read_task_list_next(self) -> None:
         """Let the next poll read the list of tasks."""
@@ -243,6 +313,7 @@ class ButlerSession:
             else:
                 unclear = True
                 if isinstance(change, PreferencesChanged):
+                    self._preferences.record_change()
                     self._schedule.read_task_list_next()
         self._schedule.unclear |= unclear
         return unclear
@@ -255,16 +326,17 @@ class ButlerSession:
 
     # --- commands
 
-    async def start(self, name: str, *, before_sending: Callable[[], None]) -> StartResult:
-        """Start a task; return the server's answer.
+    # Activities that are listed just before a start were not caused by it. `before_sending` is called
+    # just before a command is sent, and may raise to prevent that. `origin` has asked for it.
 
-        `before_sending` is called just before the start is sent, and may raise to prevent that.
-        """
-        # Activities that are listed just before the start were not caused by it.
+    async def start(
+        self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> StartResult:
+        """Start a task; return the server's answer."""
         await self._read_activities()
         before_sending()
         sent = self._clock.now()
-        with self._sending_command(), self.tracker.sending_start(name, sent) as start:
+        with self._sending_command(), self.tracker.sending_start(name, sent, origin) as start:
             try:
                 result = await self._client.start_task(name)
             except CommandNotConfirmedError:
@@ -279,36 +351,65 @@ class ButlerSession:
         self._count_answer("start_task", name, result)
         return result
 
-    async def stop(self, name: str) -> StopResult:
-        """Stop a task."""
+    async def stop(
+        self, name: str, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> StopResult:
+        """Stop a task; return the server's answer."""
+        before_sending()
         with self._sending_command(), self.tracker.sending_stop([name]):
             result = await self._client.stop_task(name)
             if result is StopResult.STOPPED:
-                self.tracker.record_stop(name, self._clock.now())
+                self.tracker.record_stop(name, self._clock.now(), origin)
             else:
                 self.tracker.record_not_running(name)
         self._count_answer("stop_task", name, result)
         return result
 
-    async def start_all(self) -> None:
+    async def start_all(self, *, before_sending: Callable[[], None]) -> None:
         """Start all tasks that are enabled and due; no task runs by that alone."""
+        await self._read_activities()
+        before_sending()
         with self._sending_command():
             await self._client.start_all()
         self._statistics.count_answer("start_all", "accepted")
 
-    async def stop_all(self) -> None:
+    async def stop_all(
+        self, *, before_sending: Callable[[], None], origin: Origin | None = None
+    ) -> None:
         """Stop all tasks and empty the server's queue."""
+        before_sending()
         with self._sending_command(), self.tracker.sending_stop(self.tasks):
             await self._client.stop_all()
-            self.tracker.record_stop_all(self._clock.now())
+            self.tracker.record_stop_all(self._clock.now(), origin)
         self._statistics.count_answer("stop_all", "accepted")
+
+    async def set_preferences(
+        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
+    ) -> None:
+        """Set preferences by the server's ids, read them back and compare them.
+
+        Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
+        PreferencesNotReadError.
+        """
+        before_sending()
+        try:
+            await self._preferences.set(values)
+        finally:
+            # It says which tasks are enabled.
+            self._schedule.read_task_list_next()
+        self._statistics.count_answer("set_preferences", "kept")
 
     @contextmanager
     def _sending_command(self) -> Iterator[None]:
         """Record the command that is sent inside the `with` block, unless the server refuses it."""
         try:
             yield
-        except CommandNotConfirmedError, asyncio.CancelledError:
+        except CommandNotConfirmedError:
+            self._schedule.record_command(self._clock.now())
+            raise
+        except PlexError:
+            raise
+        except BaseException:
             self._schedule.record_command(self._clock.now())
             raise
         self._schedule.record_command(self._clock.now())

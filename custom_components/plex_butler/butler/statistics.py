@@ -3,7 +3,7 @@
 They hold types, answers and counts, and nothing private.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,9 +16,13 @@ from ..plex import (
     PreferencesChanged,
     SessionChanged,
 )
+from ..runs.models import RunEvent
+from .backups import GoodBackup
 
 MOST_KINDS: Final = 200
 """How many types, and how many uuids of Butler's row, are counted separately; real servers have fewer."""
+MOST_BACKUPS: Final = 20
+"""How many reports of good backups are kept; there are one or two a week."""
 
 _OTHER: Final = "other"
 
@@ -35,6 +39,9 @@ class Statistics:
     failures: Counter[str] = field(default_factory=Counter)
     stream: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
+    log: Counter[str] = field(default_factory=Counter)
+    webhook: Counter[str] = field(default_factory=Counter)
+    backups: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MOST_BACKUPS))
     lists_activities: bool | None = None
     _uuids: set[str] = field(default_factory=set)
 
@@ -70,6 +77,10 @@ class Statistics:
         """Count the answer to a command. `enabled`: whether the schedule includes its task."""
         self.answers[f"{command}: {answer}{' (disabled task)' if enabled is False else ''}"] += 1
 
+    def record_backup(self, backup: GoodBackup, run: RunEvent | None) -> None:
+        """Record a report of a good backup, with the run of that task which goes on, or the last one."""
+        self.backups.append({**backup.as_dict(), "run": run and run.as_dict()})
+
     def as_dict(self) -> dict[str, Any]:
         """Return the counts for the diagnostics download."""
         return {
@@ -85,4 +96,7 @@ class Statistics:
             "failures": dict(self.failures),
             "stream": dict(self.stream),
             "frames": dict(self.frames),
+            "log": dict(self.log),
+            "webhook": dict(self.webhook),
+            "backups": list(self.backups),
         }

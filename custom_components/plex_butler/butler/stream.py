@@ -1,23 +1,13 @@
-"""The notification stream of one server: kept open, and combined with polls."""
+"""The streams of one server: kept open, and the notifications combined with polls."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 import logging
 from random import uniform
 from typing import Final, Protocol
 
-from ..plex import (
-    MOST_ACTIVITIES,
-    Activity,
-    ActivityChanged,
-    Notification,
-    NotOwnerError,
-    NotPlexError,
-    PlexClient,
-    PlexError,
-    UnauthorizedError,
-)
+from ..plex import NotOwnerError, NotPlexError, PlexError, UnauthorizedError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,27 +22,28 @@ REFUSALS: Final = 3
 SETTLED: Final = 60.0
 """How long a stream has to last so that its loss counts as the first one again, in seconds."""
 
-_REFUSALS: Final = (NotPlexError, NotOwnerError, UnauthorizedError)
+REFUSED: Final = (NotPlexError, NotOwnerError, UnauthorizedError)
+"""The errors that mean that a server, or a proxy before it, refuses a stream."""
 
 
-class StreamListener(Protocol):
+class StreamListener[T](Protocol):
     """A receiver of the changes that a stream brings."""
 
     def stream_opened(self) -> None:
         """Handle that the stream is open: every later change arrives."""
 
-    def stream_changed(self, changes: tuple[Notification, ...]) -> None:
-        """Handle the changes of one frame."""
+    def stream_changed(self, changes: T) -> None:
+        """Handle the changes of one frame, which may be none."""
 
     def stream_closed(self, err: PlexError | None) -> None:
-        """Handle that the stream is closed; `err` is why it could not be opened, if that is so.
+        """Handle that the stream is closed; `err` is why it could not be opened or was cut off.
 
         Called after every try, but for the one that ends because the runner is cancelled.
         """
 
 
-class StreamRunner:
-    """Keeps the stream of one server open.
+class StreamRunner[T]:
+    """Keeps a stream of one server open, while it is wanted.
 
     It raises nothing: if the stream cannot be opened, polls are enough. Whatever the listener raises
     ends one connection only; it is logged, but not again while it repeats.
@@ -60,18 +51,41 @@ class StreamRunner:
 
     def __init__(
         self,
-        client: PlexClient,
-        listener: StreamListener,
+        connect: Callable[[], AbstractAsyncContextManager[AsyncIterator[T]]],
+        listener: StreamListener[T],
         *,
+        wanted: bool = True,
         delay: Callable[[int], float] | None = None,
     ) -> None:
-        """Initialize paused; `delay` returns how long to wait after so many losses, in seconds."""
-        self._client = client
+        """Initialize paused.
+
+        `connect` opens the stream; `delay` returns how long to wait after so many losses, in
+        seconds.
+        """
+        self._connect = connect
         self._listener = listener
         self._delay = delay or delay_after
         self._running = asyncio.Event()
         self._resumed = asyncio.Event()
+        self._wanted = asyncio.Event()
+        if wanted:
+            self._wanted.set()
+        self._limit: asyncio.Timeout | None = None
         self._logged: type[Exception] | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether the stream is wanted."""
+        return self._wanted.is_set()
+
+    def want(self, *, wanted: bool) -> None:
+        """Let the stream be open while it is wanted, and close it otherwise."""
+        if wanted:
+            self._wanted.set()
+            return
+        self._wanted.clear()
+        if self._limit:
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     def pause(self) -> None:
         """Do not connect again until `resume`. An open stream stays open."""
@@ -88,11 +102,13 @@ class StreamRunner:
         loop = asyncio.get_running_loop()
         failures = refusals = 0
         while True:
-            await self._running.wait()
+            while not (self._running.is_set() and self._wanted.is_set()):
+                await self._running.wait()
+                await self._wanted.wait()
             self._resumed.clear()
-            began, failure = loop.time(), None
+            began, failure, unwanted = loop.time(), None, False
             try:
-                await self._listen()
+                unwanted = await self._listen()
                 refusals, self._logged = REFUSALS, None
             except PlexError as err:
                 failure = err
@@ -102,7 +118,9 @@ class StreamRunner:
                 self._listener.stream_closed(failure)
             except Exception as err:  # noqa: BLE001 - nothing may end the stream for good
                 self._log(err)
-            if isinstance(failure, _REFUSALS):
+            if unwanted:
+                continue
+            if isinstance(failure, REFUSED):
                 refusals -= 1
                 if refusals < 0:
                     with suppress(TimeoutError):
@@ -115,14 +133,25 @@ class StreamRunner:
 
     def _log(self, err: Exception) -> None:
         if type(err) is not self._logged:
-            _LOGGER.error("Unexpected error in the notification stream", exc_info=err)
+            _LOGGER.error("Unexpected error in a stream of a server", exc_info=err)
         self._logged = type(err)
 
-    async def _listen(self) -> None:
-        async with self._client.notifications() as notifications:
-            self._listener.stream_opened()
-            async for changes in notifications:
-                self._listener.stream_changed(changes)
+    async def _listen(self) -> bool:
+        """Listen until the stream ends; return whether that is because it is no longer wanted."""
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._limit = limit
+                async with self._connect() as results:
+                    self._listener.stream_opened()
+                    async for result in results:
+                        self._listener.stream_changed(result)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        finally:
+            self._limit = None
+        return limit.expired()
 
 
 class StreamHealth:
@@ -173,47 +202,6 @@ class StreamHealth:
         self._used = False
         self._complete = since_open
         return silent
-
-
-class ChangesDuringPoll:
-    """The changes that the stream brings during a poll of the activities.
-
-    They are younger than the answer to the poll, or equal to it.
-    """
-
-    def __init__(self) -> None:
-        """Initialize without a poll."""
-        self._changes: dict[str, ActivityChanged] | None = None
-
-    def begin(self) -> None:
-        """Keep changes from now on: a poll is about to be sent."""
-        self._changes = {}
-
-    def end(self) -> None:
-        """Keep no more changes: the poll is over."""
-        self._changes = None
-
-    def record(self, change: ActivityChanged) -> bool:
-        """Record a change during a poll; return False if there are too many."""
-        if self._changes is None:
-            return True
-        uuid = change.activity.uuid
-        if len(self._changes) >= MOST_ACTIVITIES and uuid not in self._changes:
-            return False
-        self._changes[uuid] = change
-        return True
-
-    def apply(self, activities: Iterable[Activity]) -> Iterable[Activity]:
-        """Return the answer to the poll with the changes applied."""
-        if not self._changes:
-            return activities
-        listed = {activity.uuid: activity for activity in activities}
-        for uuid, change in self._changes.items():
-            if change.ended:
-                listed.pop(uuid, None)
-            else:
-                listed[uuid] = change.activity
-        return listed.values()
 
 
 def delay_after(failures: int) -> float:

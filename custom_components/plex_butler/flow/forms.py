@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 import re
 from typing import Any, Final
+from urllib.parse import unquote
 
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.helpers.selector import (
@@ -16,15 +17,17 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from ..names import distinct
 from ..plex import without_secrets
 from ..plex.account.parse import is_token
-from .names import distinct
 
 CONF_SERVER: Final = "server"
 
-# In an address, a header, or what a program shows of either; no token has these characters.
-_PASTED_TOKEN: Final = re.compile(r"X-Plex-Token(?:%3D|[\s\"'=:])+([^&#\s\"'%,;]*)", re.IGNORECASE)
 _QUOTES: Final = "\"'`\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e \t\r\n"
+# In an address, a header, or what a program shows of either; no token has these characters.
+_PASTED_TOKEN: Final = re.compile(
+    rf"X-Plex-Token[\s{_QUOTES}=:]+([^&#\s{_QUOTES}%,;]+)", re.IGNORECASE
+)
 _TOKEN: Final = {
     vol.Optional(CONF_TOKEN): TextSelector(
         TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
@@ -82,7 +85,7 @@ def token_of(user_input: Mapping[str, Any]) -> str:
     token is taken from it.
     """
     entered: str = user_input.get(CONF_TOKEN, "")
-    found = _PASTED_TOKEN.search(entered)
+    found = _PASTED_TOKEN.search(unquote(entered))
     return found[1] if found else entered.strip(_QUOTES)
 
 
@@ -95,4 +98,7 @@ def token_error(token: str) -> str | None:
     if token.startswith("eyJ"):
         # The header of a JSON Web Token. Those of Plex are valid for seven days.
         return "short_lived_token"
+    if "x-plex-token" in token.lower():
+        # Nothing stood behind it.
+        return "invalid_token"
     return None if is_token(token) else "invalid_token"

@@ -24,8 +24,10 @@ from ..plex import (
     PlexTimeoutError,
     ProxyRefusesError,
     Server,
+    ServerError,
     StartingUpError,
     TlsError,
+    TooManyRequestsError,
     parse_address,
     plex_direct_address,
 )
@@ -44,6 +46,15 @@ _NO_SERVER: Final = (
     NotPlexError,
     ProxyRefusesError,
     HttpsRequiredError,
+)
+
+
+_TELLING: Final = (
+    StartingUpError,
+    ServerError,
+    CertificateExpiredError,
+    TooManyRequestsError,
+    ProxyRefusesError,
 )
 
 
@@ -150,7 +161,7 @@ async def best_address(
     With `known`, `data` is that of the server's entry, and its address is preferred to those of the
     account. No token is sent.
 
-    Raises StartingUpError if there is none, but a server that is starting up.
+    If there is none, raises the first of `_TELLING` with which any address has answered.
     """
     candidates = [(address, True) for address in addresses(server)]
     if known:
@@ -167,9 +178,10 @@ async def best_address(
     for (address, _), is_there in zip(candidates, reached, strict=True):
         if is_there is True:
             return address
-    for failure in reached:
-        if isinstance(failure, StartingUpError):
-            raise failure
+    for kind in _TELLING:
+        for failure in reached:
+            if isinstance(failure, kind):
+                raise failure
     return None
 
 
@@ -203,16 +215,16 @@ async def _is_at(
     address: URL,
     *,
     verify_ssl: bool,
-) -> bool | StartingUpError:
-    """Return whether a server is at an address, or the error if one there is starting up."""
+) -> bool | PlexError:
+    """Return whether a server is at an address, or the error with which the address answers."""
     probe = {**data, CONF_URL: str(address), CONF_TOKEN: "", CONF_VERIFY_SSL: verify_ssl}
     try:
         with _client(hass, probe, None) as client:
             async with asyncio.timeout(PROBE_TIMEOUT):
                 identity = await client.identity()
-    except StartingUpError as err:
+    except PlexError as err:
         return err
-    except PlexError, TimeoutError:
+    except TimeoutError:
         return False
     return identity.machine_identifier == server.machine_identifier
 

@@ -10,9 +10,9 @@ from yarl import URL
 
 from ..connection import create_session, integration_version
 from ..const import DOMAIN
+from ..names import listed
 from ..plex.account.models import AccountServer, Pin
 from ..plex.account.sign_in import SignIn
-from .names import listed
 
 
 class WaitingSignIn:
@@ -32,21 +32,37 @@ class WaitingSignIn:
         self._task = hass.async_create_background_task(sign_in.wait(pin), f"{DOMAIN} sign-in")
         self._task.add_done_callback(lambda task: None if task.cancelled() else on_finished())
         self._servers: asyncio.Task[tuple[AccountServer, ...]] | None = None
+        self._replaced: asyncio.Task[None] | None = None
 
     @property
     def finished(self) -> bool:
         """Return whether the user has signed in, or the wait has failed."""
         return self._task.done()
 
+    @property
+    def signed_in(self) -> bool:
+        """Return whether the servers of the account can still be requested."""
+        return self._sign_in.signed_in
+
     async def servers(self) -> tuple[AccountServer, ...]:
         """Return the servers of the account, once the user has signed in. Raises AccountError.
 
-        They are requested once, however many windows show the dialog.
+        They are requested once, however many windows show the dialog, and again after a failure.
         """
         await self._task
-        if self._servers is None:
+        if self._servers is None or (self._servers.done() and self._servers.exception()):
             self._servers = asyncio.ensure_future(self._sign_in.servers())
         return await asyncio.shield(self._servers)
+
+    async def replace_webhook(self, own: str, address: str | None) -> None:
+        """Change the account's list of webhooks, once the user has signed in. Raises AccountError.
+
+        It is changed once, however many windows show the dialog.
+        """
+        await self._task
+        if self._replaced is None:
+            self._replaced = asyncio.ensure_future(self._sign_in.replace_webhook(own, address))
+        await asyncio.shield(self._replaced)
 
     @callback
     def close(self) -> None:

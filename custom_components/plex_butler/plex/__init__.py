@@ -4,7 +4,13 @@ It needs aiohttp and yarl, but nothing of Home Assistant. This file exports what
 import discovery from `gdm` and sign-in from `account`.
 """
 
-from .address import ParsedAddress, parse_address, plex_direct_address, without_secrets
+from .address import (
+    ParsedAddress,
+    host_of,
+    parse_address,
+    plex_direct_address,
+    without_secrets,
+)
 from .client import REQUEST_TIMEOUT, PlexClient
 from .errors import (
     CannotConnectError,
@@ -20,6 +26,7 @@ from .errors import (
     OtherServerError,
     PlexError,
     PlexTimeoutError,
+    PreferencesRefusedError,
     ProxyRefusesError,
     ServerError,
     StartingUpError,
@@ -27,6 +34,19 @@ from .errors import (
     TlsError,
     TooManyRequestsError,
     UnauthorizedError,
+)
+from .log import (
+    BackupCompleted,
+    BackupRefused,
+    DatabaseCorrupted,
+    LogLine,
+    LogReader,
+    LogSign,
+    OptimizationCompleted,
+    TaskException,
+    TaskMentioned,
+    TaskScheduled,
+    TaskStarted,
 )
 from .middleware import refuse_redirects
 from .models import (
@@ -44,33 +64,61 @@ from .models import (
     StopResult,
 )
 from .parse import MOST_ACTIVITIES
+from .preferences import (
+    BEHAVIOR_NEVER,
+    BEHAVIORS,
+    NO_PREFERENCES,
+    WINDOW_END,
+    WINDOW_START,
+    Preference,
+    Preferences,
+    PreferenceValue,
+    switch_id,
+    task_of,
+)
 
 __all__ = [
+    "BEHAVIORS",
+    "BEHAVIOR_NEVER",
     "BUTLER_ROW",
     "MOST_ACTIVITIES",
+    "NO_PREFERENCES",
     "REQUEST_TIMEOUT",
+    "WINDOW_END",
+    "WINDOW_START",
     "Activity",
     "ActivityChanged",
+    "BackupCompleted",
+    "BackupRefused",
     "ButlerTask",
     "CannotConnectError",
     "CertificateExpiredError",
     "ChangesDropped",
     "CommandNotConfirmedError",
     "CommandServerError",
+    "DatabaseCorrupted",
     "HostnameMismatchError",
     "HttpsRequiredError",
     "Identity",
     "InvalidTaskNameError",
+    "LogLine",
+    "LogReader",
+    "LogSign",
     "NoButlerError",
     "NotOwnerError",
     "NotPlexError",
     "Notification",
+    "OptimizationCompleted",
     "OtherServerError",
     "ParsedAddress",
     "PlexClient",
     "PlexError",
     "PlexTimeoutError",
+    "Preference",
+    "PreferenceValue",
+    "Preferences",
     "PreferencesChanged",
+    "PreferencesRefusedError",
     "ProxyRefusesError",
     "Server",
     "ServerError",
@@ -78,12 +126,19 @@ __all__ = [
     "StartResult",
     "StartingUpError",
     "StopResult",
+    "TaskException",
+    "TaskMentioned",
     "TaskNotFoundError",
+    "TaskScheduled",
+    "TaskStarted",
     "TlsError",
     "TooManyRequestsError",
     "UnauthorizedError",
+    "host_of",
     "parse_address",
     "plex_direct_address",
     "refuse_redirects",
+    "switch_id",
+    "task_of",
     "without_secrets",
 ]

@@ -31,20 +31,30 @@ _OWN_PATHS: Final = frozenset(
         "butler",
         "channels",
         "clients",
+        "devices",
         "diagnostics",
         "downloadQueue",
         "hubs",
         "identity",
         "library",
         "livetv",
+        "log",
+        "logs",
         "myplex",
         "neighborhood",
         "playQueues",
         "player",
         "playlists",
+        "plugins",
+        "prefs",
+        "resources",
+        "search",
         "security",
         "servers",
         "statistics",
+        "status",
+        "sync",
+        "system",
         "transcode",
         "updater",
         "web",
@@ -54,24 +64,21 @@ _OWN_PATHS: Final = frozenset(
 _MAYBE_OWN_PATHS: Final = frozenset(
     [
         "client",
-        "devices",
-        "log",
-        "logs",
         "media",
+        "metadata",
         "music",
         "photo",
-        "plugins",
-        "prefs",
-        "resources",
         "router",
-        "search",
+        "server",
         "services",
-        "status",
-        "sync",
-        "system",
+        "user",
         "video",
     ]
 )
+# Providers of content, such as tv.plex.providers.epg.cloud.
+_PROVIDER: Final = "tv.plex."
+# A port behind a slash instead of a colon.
+_PORT: Final = re.compile(r"[0-9]{3,5}")
 # Where a scheme was mistyped, it is taken for the name of a host.
 _SCHEMES: Final = ("http", "https")
 # How a token may follow a pasted address, depending on which browser or log showed it.
@@ -115,6 +122,15 @@ def parse_address(text: str) -> ParsedAddress:
     raise ValueError("This is not the address of a server")
 
 
+def host_of(url: URL) -> str:
+    """Return the host of an address as people write it; as the network does if that fails."""
+    try:
+        return url.host or ""
+    except UnicodeError:
+        # What begins with xn-- need not be an encoded name.
+        return url.raw_host or ""
+
+
 def without_secrets(text: str) -> str:
     """Return user input, valid or not, without user info, query and fragment."""
     return _USER_INFO.sub(r"\1", _SECRETS.split(text.strip(), maxsplit=1)[0])
@@ -134,13 +150,13 @@ async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
     """
     if context.check_hostname or context.verify_mode is not ssl.CERT_REQUIRED:
         raise ValueError("The context must verify certificates but not host names")
-    host = url.host or ""
+    host = url.raw_host or ""
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT):
             _, writer = await asyncio.open_connection(
                 _named_address(host) or host, url.port, ssl=context, server_hostname=host
             )
-    except OSError:
+    except OSError, UnicodeError:
         return None
     certificate = writer.get_extra_info("peercert")
     label = _label(writer.get_extra_info("peername")[0])
@@ -184,21 +200,32 @@ def _parse(text: str) -> ParsedAddress:
         raise ValueError
     if port is None:
         port = 443 if scheme == "https" and _is_custom_name(host) else DEFAULT_PORT
+    path = _prefix(list(filter(None, segments)), has_query=has_query)
+    if path and not segments[0]:
+        # A colon is missing behind what was meant to be the scheme.
+        raise ValueError
+    return ParsedAddress(URL(f"{scheme or 'http'}://{host}:{port}{path}"), scheme is not None)
+
+
+def _prefix(segments: list[str], *, has_query: bool) -> str:
+    """Return the part of a path that is a proxy's: that before the first of Plex's own segments."""
     path = ""
-    segments = list(filter(None, segments))
     for number, segment in enumerate(segments):
         more = number + 1 < len(segments) or has_query
-        if segment in _OWN_PATHS or (more and segment in _MAYBE_OWN_PATHS):
+        if segment in _OWN_PATHS or segment.startswith(_PROVIDER):
+            break
+        if more and segment in _MAYBE_OWN_PATHS:
             break
         if (
-            segment.startswith(":")
+            ":" in segment
             or not segment.isprintable()
             or " " in segment
             or unquote(segment) in (".", "..")
+            or _PORT.fullmatch(segment)
         ):
             raise ValueError
         path += f"/{segment}"
-    return ParsedAddress(URL(f"{scheme or 'http'}://{host}:{port}{path}"), scheme is not None)
+    return path
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:

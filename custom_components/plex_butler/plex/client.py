@@ -1,16 +1,24 @@
 """The client of one Plex Media Server."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 import logging
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import ClientSession
 from yarl import URL
 
-from .errors import InvalidTaskNameError, NoButlerError, OtherServerError, TaskNotFoundError
+from .errors import (
+    InvalidTaskNameError,
+    NoButlerError,
+    NotPlexError,
+    OtherServerError,
+    PreferencesRefusedError,
+    TaskNotFoundError,
+)
 from .http import Answer
+from .log import LogLine, LogReader
 from .memo import ParseMemo
 from .models import (
     Activity,
@@ -29,12 +37,14 @@ from .parse import (
     parse_sessions,
     parse_tasks,
 )
+from .preferences import Preferences, PreferenceValue, parse_preferences
 from .requests import ServerRequests
 
 REQUEST_TIMEOUT: Final = 10.0
 """How long one request may take as a whole, in seconds."""
 
 _LOGGER = logging.getLogger(__name__)
+_PREFERENCES: Final = "/:/prefs"
 
 
 class PlexClient:
@@ -75,6 +85,7 @@ class PlexClient:
         )
         self._parse_tasks = ParseMemo(parse_tasks)
         self._parse_activities = ParseMemo(parse_activities)
+        self._parse_preferences = ParseMemo(parse_preferences)
         self._told_of_rest = False
 
     async def identity(self) -> Identity:
@@ -114,6 +125,34 @@ class PlexClient:
             return None if answer.status == 404 else self._parse_activities(answer.body)
 
         return await self._requests.send("GET", "/activities", read, (200, 404))
+
+    async def preferences(self) -> Preferences | None:
+        """Return the preferences that Butler's schedule depends on; None if the server lists none.
+
+        Raises PreferencesRefusedError, as for some seconds after a change (reported for a live server).
+        """
+
+        def read(answer: Answer) -> Preferences | None:
+            return None if answer.status == 404 else self._parse_preferences(answer.body)
+
+        with _refusing_preferences():
+            return await self._requests.send("GET", _PREFERENCES, read, (200, 404))
+
+    async def set_preferences(self, values: Mapping[str, PreferenceValue]) -> None:
+        """Set preferences by the server's ids, all in one request.
+
+        A server accepts ids that it does not know (measured); only the list of preferences shows what
+        it has made of them. Raises PreferencesRefusedError.
+        """
+        query = urlencode(
+            {
+                key: int(value) if isinstance(value, bool) else value
+                for key, value in values.items()
+            },
+            quote_via=quote,
+        )
+        with _refusing_preferences():
+            await self._requests.send("PUT", f"{_PREFERENCES}?{query}", _status)
 
     async def sessions(self) -> int | None:
         """Return in how many sessions something is played; None if the server has no list of them."""
@@ -162,6 +201,27 @@ class PlexClient:
         the server closes it, and half a minute after the server has become unreachable.
         """
         return self._requests.notifications()
+
+    def log(
+        self, reader: LogReader
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[LogLine, ...]]]:
+        """Open the stream of the server's log, and iterate over the lines that are signs (seen).
+
+        Only the owner may read it (inferred). It ends as `notifications` does; it is cut off by
+        FloodError if it brings more than any real server sends.
+        """
+        return self._requests.log(reader)
+
+
+@contextmanager
+def _refusing_preferences() -> Iterator[None]:
+    """Raise PreferencesRefusedError for a status that is no other error, if it is the server's own."""
+    try:
+        yield
+    except NotPlexError as err:
+        if not err.doubtful or err.no_server:
+            raise
+        raise PreferencesRefusedError("The server refuses to list or set preferences") from None
 
 
 def _require_butler(answer: Answer) -> None:

@@ -21,7 +21,7 @@ _BOOLEANS: Final = {"1": True, "true": True, "0": False, "false": False}
 _LARGEST_EXACT: Final = 2**53
 # What XML 1.0 does not allow, as a character and as a reference. Titles of films may hold it.
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_REFERENCE: Final = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
+_REFERENCE: Final = re.compile(r"&#(?:([xX])([0-9a-fA-F]{1,100})|([0-9]{1,100}));")
 
 
 def decode(body: bytes, error: type[PlexError], *, xml: bool = False) -> Any:
@@ -59,9 +59,9 @@ def _only_xml(text: str) -> str:
     """Return XML without the characters that it must not hold, and without references to them."""
 
     def keep(reference: re.Match[str]) -> str:
-        code = int(reference[1], 16) if reference[1] else int(reference[2])
+        code = int(reference[2], 16) if reference[1] else int(reference[3])
         is_character = code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE
-        return reference[0] if is_character or 0x10000 <= code < 0x110000 else ""
+        return f"&#{code};" if is_character or 0x10000 <= code < 0x110000 else ""
 
     return _REFERENCE.sub(keep, _NOT_IN_XML.sub("", text))
 

@@ -16,11 +16,13 @@ class PlexError(Exception):
     `retry_after` is the time in the Retry-After header of the answer, in seconds, or None.
     `doubtful` is True if something in front of the server may have given the answer in its place:
     only its `/identity` can show whether it is the server's own.
+    `sent` is True if it is the answer to a command, which was sent then, but refused.
     """
 
     key: ClassVar[str]
     retry_after: float | None = None
     doubtful: bool = False
+    sent: bool = False
 
 
 class CannotConnectError(PlexError):
@@ -180,3 +182,15 @@ class InvalidTaskNameError(PlexError, ValueError):
     """The name is not one of a task and could lead to another path. Nothing was sent."""
 
     key = "invalid_task_name"
+
+
+class FloodError(PlexError):
+    """A stream brings more than any server that was seen, or a frame too large: it was cut off."""
+
+    key = "flood"
+
+
+class PreferencesRefusedError(PlexError):
+    """The server refuses to list or set preferences (400, OpenAPI); of several, none is set (inferred)."""
+
+    key = "schedule_refused"

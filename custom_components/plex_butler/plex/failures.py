@@ -1,6 +1,7 @@
 """What it means that a request fails: every way, as a PlexError."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 import os
 from typing import Final
 
@@ -46,12 +47,20 @@ _OWN_HEADER: Final = "X-Plex-Protocol"
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Return the Retry-After of an answer in seconds, at most a day.
+    """Return the Retry-After of an answer in seconds, at most a day; None if there is none.
 
-    None if there is none, or if it is a date, the other form that HTTP allows.
+    A date, the other form that HTTP allows, is compared with that of the answer.
     """
-    text = headers.get("Retry-After", "")
-    return min(float(text), _LONGEST_RETRY_AFTER) if text.isdecimal() else None
+    text = headers.get("Retry-After", "").strip()
+    try:
+        if text.isdecimal():
+            seconds = float(text)
+        else:
+            until, date = map(parsedate_to_datetime, (text, headers.get("Date", "")))
+            seconds = (until - date).total_seconds()
+    except ValueError, TypeError:
+        return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
 
 
 def status_failure(status: int, headers: Mapping[str, str], *, command: bool = False) -> PlexError:
@@ -112,7 +121,9 @@ def failure_of(err: Exception, *, command: bool = False) -> PlexError:
         case ClientConnectorError() | ConnectionTimeoutError():
             return _connection_failure(err)
         case RedirectRefusedError():
-            return _redirect_failure(err.requested, err.location)
+            failure = _redirect_failure(err.requested, err.location)
+            failure.sent = command
+            return failure
         case TimeoutError():
             text = "The server accepted the request but did not answer in time"
             return _unconfirmed(PlexTimeoutError(text, connected=True), command=command)
@@ -151,9 +162,11 @@ def _redirect_failure(requested: URL, location: str) -> PlexError:
     """Return the error for a redirect: one to https at the same host shows the right address."""
     try:
         target = requested.join(URL(location))
+        same_host = target.host == requested.host
     except ValueError:
-        target = requested
-    if (requested.scheme, target.scheme) == ("http", "https") and target.host == requested.host:
+        # Not a URL, or its host is a name that cannot be decoded.
+        same_host, target = False, requested
+    if (requested.scheme, target.scheme) == ("http", "https") and same_host:
         text = "The answer is a redirect to https"
         return HttpsRequiredError(text, address=target.origin())
     return NotPlexError("The answer is a redirect: something else is at this address")

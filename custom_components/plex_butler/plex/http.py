@@ -1,14 +1,16 @@
 """One HTTP request and its answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import (
+    ClientConnectorError,
     ClientError,
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
 )
 from yarl import URL
 
@@ -17,14 +19,16 @@ from .errors import (
     HttpsRequiredError,
     NotPlexError,
     PlexError,
+    PlexTimeoutError,
     StartingUpError,
 )
 from .failures import failure_of, retry_after_of, status_failure
 
 BODY_LIMIT: Final = 4 * 1024 * 1024
 """The largest body that is accepted, in bytes."""
+REFUSAL_LIMIT: Final = 64 * 1024
+"""How much is read at most of the body of a refusal, in bytes."""
 
-_REFUSAL_LIMIT: Final = 64 * 1024
 # Parts of the answers of a server that starts or migrates its database (seen on 1.43).
 _STARTING_UP: Final = (b"still starting up", b"Maintenance")
 # Parts of the answers that ports for https give to plain http: nginx, Go (Traefik, Caddy) and Apache
@@ -83,8 +87,9 @@ async def exchange(
     limits: ClientTimeout,
     refusal: Callable[[ClientResponse], Awaitable[PlexError]],
     command: bool = False,
+    form: Sequence[tuple[str, str]] | None = None,
 ) -> Answer:
-    """Send a request and read its answer.
+    """Send a request, with the fields of a `form` if there is one, and read its answer.
 
     For an answer whose status is not in `statuses`, raises the error that `refusal` returns. Raises
     another PlexError if there is no answer, or none that can be read.
@@ -101,17 +106,21 @@ async def exchange(
             method,
             url,
             headers=headers,
+            data=form,
             allow_redirects=False,
             raise_for_status=False,
             timeout=limits,
         ) as response:
             if response.status not in statuses:
                 failure = await refusal(response)
+                failure.sent = command
             elif not command:
-                body = await _read_body(response, BODY_LIMIT)
+                body = await read_body(response, BODY_LIMIT)
     except (ClientError, OSError) as err:
         failure = failure_of(err, command=command)
     # Not inside the except block: errors of aiohttp hold the headers, and with them the token.
+    if isinstance(failure, PlexTimeoutError) and not failure.connected and url.scheme == "https":
+        failure.connected = await _takes_connections(session, url, limits)
     if failure:
         raise failure
     if len(body) > BODY_LIMIT:
@@ -119,7 +128,24 @@ async def exchange(
     return Answer(response.status, body, response.content_length != 0)
 
 
-async def _read_body(response: ClientResponse, limit: int) -> bytes:
+async def _takes_connections(session: ClientSession, url: URL, limits: ClientTimeout) -> bool:
+    """Return whether a port takes connections, but has not agreed on TLS in time.
+
+    What answers nothing over http either is a server that is blocked. No token is sent.
+    """
+    plain = URL.build(scheme="http", host=url.raw_host or "", port=url.port, path="/identity")
+    try:
+        async with session.get(
+            plain, allow_redirects=False, timeout=ClientTimeout(total=limits.connect)
+        ):
+            return True
+    except ClientConnectorError, ConnectionTimeoutError:
+        return False
+    except ClientError, OSError:
+        return True
+
+
+async def read_body(response: ClientResponse, limit: int) -> bytes:
     """Read a body, but stop once it is larger than `limit` bytes."""
     chunks: list[bytes] = []
     size = 0
@@ -132,7 +158,7 @@ async def _read_body(response: ClientResponse, limit: int) -> bytes:
 async def server_refusal(response: ClientResponse) -> PlexError:
     """Return the error for an unexpected answer of a media server."""
     if response.status in (400, 503):
-        body = await _read_body(response, _REFUSAL_LIMIT)
+        body = await read_body(response, REFUSAL_LIMIT)
         if any(text in body for text in _STARTING_UP):
             failure = StartingUpError("The server is starting up: try again in a while")
             failure.retry_after = retry_after_of(response.headers)

@@ -84,7 +84,7 @@ def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
     same name counts. Rows without a name that can be sent are left out; a list that has only such
     rows is not a list of tasks. Of more than MOST_TASKS tasks, one more than that is returned.
     """
-    rows = list(_rows(_decode(body), "ButlerTask"))
+    rows = list(rows_in(body, "ButlerTask"))
     tasks: dict[str, ButlerTask] = {}
     for row in rows:
         name = row.get("name")
@@ -103,7 +103,7 @@ def parse_activities(body: bytes) -> tuple[Activity, ...]:
     An idle server leaves the rows out (seen).
     """
     activities: dict[str, Activity] = {}
-    for row in islice(_rows(_decode(body), "Activity"), MOST_ACTIVITIES):
+    for row in islice(rows_in(body, "Activity"), MOST_ACTIVITIES):
         if activity := _activity(row):
             activities.setdefault(activity.uuid, activity)
     return tuple(activities.values())
@@ -173,6 +173,12 @@ def is_task_name(name: str) -> bool:
     return name.isprintable() and all(part.strip() not in ("", ".", "..") for part in parts)
 
 
+def rows_in(body: bytes, key: str) -> Iterator[Mapping[str, Any]]:
+    """Return the rows of an answer; they are inside its root, or are the whole answer."""
+    answer = _decode(body)
+    return rows_of(answer if isinstance(answer, list) else _container(answer).get(key))
+
+
 def _activity_rows(content: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """Yield the event and the activity of each row of a notification."""
     for row in rows_of(content.get(_ACTIVITY_ROWS)):
@@ -219,8 +225,3 @@ def _container(answer: Any) -> Mapping[str, Any]:
             if isinstance(container := answer.get(root), dict):
                 return container
     raise NotPlexError("The answer is not one that a Plex Media Server gives")
-
-
-def _rows(answer: Any, key: str) -> Iterator[Mapping[str, Any]]:
-    """Return the rows of an answer; they are inside its root, or are the whole answer."""
-    return rows_of(answer if isinstance(answer, list) else _container(answer).get(key))

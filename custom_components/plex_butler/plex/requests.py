@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import copy
 import logging
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientSession
 from yarl import URL
@@ -23,8 +23,9 @@ from .errors import (
 )
 from .failures import identity_failure
 from .http import Answer, exchange, plex_headers, request_limits, server_refusal
+from .log import LogLine, LogReader
 from .models import Identity, Notification
-from .parse import parse_identity
+from .parse import parse_identity, parse_notifications
 from .stream import open_stream
 
 SILENCE: Final = 10.0
@@ -38,6 +39,8 @@ _PRODUCT: Final = "Home Assistant"
 # OpenAPI has the singular; every client uses the plural (seen). Without a filter a server sends
 # everything but its log (OpenAPI); no client relies on a filter.
 _STREAM: Final = "/:/websockets/notifications"
+_LOG: Final = f"{_STREAM}?filters=log"
+_LARGEST_LOG_FRAME: Final = 1024 * 1024
 
 
 class ServerRequests:
@@ -164,23 +167,40 @@ class ServerRequests:
         except PlexError as err:
             _LOGGER.debug("%s %s: %s", method, path, err)
             self.forget_identity()
+            err.sent = command
             raise
 
-    @asynccontextmanager
-    async def notifications(self) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
+    def notifications(
+        self,
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[Notification, ...]]]:
         """Open the notification stream, and iterate over the changes frame by frame (seen)."""
+        return self._open(_STREAM, parse_notifications)
+
+    def log(
+        self, reader: LogReader
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[LogLine, ...]]]:
+        """Open the stream of the log, and iterate over the lines that the reader makes of it (seen)."""
+        return self._open(_LOG, reader.read, raw=True, largest_frame=_LARGEST_LOG_FRAME)
+
+    @asynccontextmanager
+    async def _open[T](
+        self, path: str, parse: Callable[[Any], T | None], **options: Any
+    ) -> AsyncGenerator[AsyncIterator[T]]:
+        """Open a stream with the token, once the server is verified."""
         await self.verify()
         try:
             async with open_stream(
                 self._session,
-                URL(self._base + _STREAM, encoded=True),
+                URL(self._base + path, encoded=True),
                 self._headers_with_token(),
+                parse,
                 time_limit=self._time_limit,
-            ) as changes:
-                _LOGGER.debug("%s: open", _STREAM)
-                yield changes
+                **options,
+            ) as results:
+                _LOGGER.debug("%s: open", path)
+                yield results
         except PlexError as err:
-            _LOGGER.debug("%s: %s", _STREAM, err)
+            _LOGGER.debug("%s: %s", path, err)
             if isinstance(err, UnauthorizedError | NotOwnerError) and err.doubtful:
                 await self._confirm(err, command=False)
             raise
@@ -231,10 +251,12 @@ class ServerRequests:
         try:
             await self.verify()
         except PlexError as err:
-            if isinstance(failure, UnauthorizedError | NotOwnerError):
-                if isinstance(err, NotPlexError):
-                    raise ProxyRefusesError("Something in front of the server refuses") from None
-            elif command:
+            refused = isinstance(failure, UnauthorizedError | NotOwnerError)
+            if refused and isinstance(err, NotPlexError | ProxyRefusesError):
+                refusal = ProxyRefusesError("Something in front of the server refuses")
+                refusal.sent = command
+                raise refusal from None
+            if command:
                 text = "Something in front of the server has answered: the command may have arrived"
                 raise CommandNotConfirmedError(text) from None
             raise err from None

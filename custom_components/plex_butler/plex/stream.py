@@ -1,68 +1,93 @@
-"""The notification stream of a server: a websocket whose frames report changes."""
+"""The streams of a server: a websocket whose frames report changes, or are lines of its log."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import (
     ClientError,
     ClientSession,
     ClientWebSocketResponse,
     ClientWSTimeout,
+    WSCloseCode,
     WSMsgType,
 )
 from yarl import URL
 
+from .errors import FloodError
 from .failures import failure_of
-from .models import Notification
-from .parse import parse_notifications
 
 HEARTBEAT: Final = 15.0
 """How long a server may send nothing before it is sent a ping, in seconds."""
 
+LARGEST_FRAME: Final = 4 * 1024 * 1024
+"""The largest frame that is accepted, in bytes; a larger one ends the stream before it is read."""
+
 _FRAMES_AT_ONCE: Final = 10
+_BYTES_AT_ONCE: Final = 64 * 1024
 _CLOSING: Final = ClientWSTimeout(ws_close=1.0)
 
 
 @asynccontextmanager
-async def open_stream(
-    session: ClientSession, url: URL, headers: Mapping[str, str], *, time_limit: float
-) -> AsyncGenerator[AsyncIterator[tuple[Notification, ...]]]:
-    """Open the stream within `time_limit` seconds, and iterate over the changes frame by frame.
+async def open_stream[T](
+    session: ClientSession,
+    url: URL,
+    headers: Mapping[str, str],
+    parse: Callable[[Any], T | None],
+    *,
+    time_limit: float,
+    raw: bool = False,
+    largest_frame: int = LARGEST_FRAME,
+) -> AsyncGenerator[AsyncIterator[T]]:
+    """Open a stream within `time_limit` seconds, and iterate over what its frames mean.
 
-    The iterator waits for changes without a limit. It ends when the server closes the connection or
-    resets it, or no longer answers pings. Raises PlexError if the stream cannot be opened.
+    `parse` is called with each text frame, as bytes if it is to be `raw`; a frame of which it returns
+    None is left out. The iterator waits for frames without a limit. It ends when the server closes
+    the connection or resets it, or no longer answers pings. Raises PlexError if the stream cannot be
+    opened; the iterator raises FloodError after a frame that is too large.
     """
     failure = None
     try:
         async with asyncio.timeout(time_limit):
             socket = await session.ws_connect(
-                url, headers=headers, heartbeat=HEARTBEAT, timeout=_CLOSING
+                url,
+                headers=headers,
+                heartbeat=HEARTBEAT,
+                timeout=_CLOSING,
+                max_msg_size=largest_frame,
+                decode_text=not raw,
             )
     except (ClientError, OSError) as err:
         failure = failure_of(err)
     # Not inside the except block: errors of aiohttp hold the headers, and with them the token.
     if failure:
         raise failure
-    changes = _changes(socket)
+    results = _results(socket, parse)
     try:
-        yield changes
+        yield results
     finally:
-        await changes.aclose()
+        await results.aclose()
         await socket.close()
 
 
-async def _changes(socket: ClientWebSocketResponse) -> AsyncGenerator[tuple[Notification, ...]]:
-    count = 0
+async def _results[T](
+    socket: ClientWebSocketResponse[Any], parse: Callable[[Any], T | None]
+) -> AsyncGenerator[T]:
+    frames = size = 0
     try:
         async for message in socket:
-            if message.type is WSMsgType.TEXT and (changes := parse_notifications(message.data)):
-                yield changes
-            count += 1
-            if count % _FRAMES_AT_ONCE == 0:
+            if message.type is WSMsgType.TEXT:
+                if (result := parse(message.data)) is not None:
+                    yield result
+                size += len(message.data)
+            frames += 1
+            if frames >= _FRAMES_AT_ONCE or size >= _BYTES_AT_ONCE:
                 # Frames that have arrived already are returned without a switch to other tasks.
+                frames = size = 0
                 await asyncio.sleep(0)
     except ClientError, OSError:
         # A ping could not be answered, because the connection was closed behind it.
         return
+    if socket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
+        raise FloodError("The server has sent a frame that is larger than any that was seen")

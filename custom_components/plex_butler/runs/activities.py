@@ -37,6 +37,7 @@ class ListedOfType:
     `counted`: those that can be evidence.
     `denied`: those that never can, because they were listed when the server answered that the task
     has stopped or does not run. They are remembered when they are no longer listed.
+    `denies_unknown`: there has been no poll since then, which may list others of them.
     `beside_busy_row`: the counted ones that began while the row was busy.
     `unclear`: the counted ones that began while the row was idle when it was last seen; it may be
     busy by now, and the next poll decides.
@@ -46,6 +47,7 @@ class ListedOfType:
     denied: dict[str, None] = field(default_factory=dict)
     beside_busy_row: set[str] = field(default_factory=set)
     unclear: set[str] = field(default_factory=set)
+    denies_unknown: bool = False
 
     def add(self, uuid: str, *, row_shows_work: bool) -> None:
         """Add an activity."""
@@ -60,12 +62,21 @@ class ListedOfType:
 
     def deny(self) -> None:
         """Prevent every activity that is listed now from ever being evidence."""
-        self.denied |= dict.fromkeys(self.counted)
-        for uuid in list(self.denied)[:-MOST_DENIED]:
-            del self.denied[uuid]
+        self.denies_unknown = True
+        self._deny(self.counted)
         self.counted.clear()
         self.beside_busy_row.clear()
         self.unclear.clear()
+
+    def deny_unknown(self, uuid: str) -> None:
+        """Deny an activity of the first poll after `deny`, unless it was seen to begin since then."""
+        if self.denies_unknown:
+            self._deny([uuid])
+
+    def _deny(self, uuids: Iterable[str]) -> None:
+        self.denied |= dict.fromkeys(uuids)
+        for uuid in list(self.denied)[:-MOST_DENIED]:
+            del self.denied[uuid]
 
 
 @dataclass(slots=True)
@@ -102,6 +113,11 @@ class ActivityList:
         """Return whether the row is busy at this moment."""
         return self.row is Row.BUSY and self.row_idle_since is None
 
+    @property
+    def lists_activities(self) -> bool:
+        """Return whether an activity is listed, which may be Butler's."""
+        return bool(self.types)
+
     def of_type(self, type_: str) -> ListedOfType:
         """Return the listed activities of a type that some task causes."""
         return self._of_type[type_]
@@ -113,6 +129,11 @@ class ActivityList:
     def listed_of_task(self, task: KnownTask) -> set[str]:
         """Return the uuids of all listed activities of a task's types, also of those denied."""
         return self.of_task(task).union(*(self._of_type[type_].denied for type_ in task.types))
+
+    def decided_of_task(self, task: KnownTask) -> frozenset[str]:
+        """Return the same, but for those of which the next poll decides whose they are."""
+        unclear = set[str]().union(*(self._of_type[type_].unclear for type_ in task.types))
+        return frozenset(self.listed_of_task(task) - unclear)
 
     def replace(self, activities: Iterable[Activity], now: datetime) -> None:
         """Replace the list with the answer to a poll; an activity that is missing from it has ended."""
@@ -128,7 +149,11 @@ class ActivityList:
         self._replace_rows(rows, now)
         for uuid, type_ in types.items():
             if uuid not in self.types:
+                if listed := self._of_type.get(type_):
+                    listed.deny_unknown(uuid)
                 self._add_type(uuid, type_)
+        for listed in self._of_type.values():
+            listed.denies_unknown = False
         if self.row_idle_since is None:
             self._decide_unclear()
 

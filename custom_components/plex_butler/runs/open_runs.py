@@ -8,7 +8,7 @@ from datetime import datetime
 
 from . import rules
 from .activities import ActivityList
-from .models import KnownBy, Outcome, RunEvent
+from .models import EndedRun, KnownBy, Origin, Outcome, RunEvent
 from .tasks import BY_ACTIVITY_TYPE, BY_AMBIGUOUS_TYPE, BY_NAME
 from .tracked_run import TrackedRun
 
@@ -23,6 +23,7 @@ class OpenRuns:
         self._shown = shown
         self._sent: dict[str, TrackedRun] = {}
         self._held: Counter[str] = Counter()
+        self._meant: str | None = None
         self._events: list[RunEvent] = []
 
     def take_events(self) -> tuple[RunEvent, ...]:
@@ -34,10 +35,13 @@ class OpenRuns:
 
     # --- commands
 
-    def begin(self, task: str, now: datetime) -> TrackedRun:
+    def begin(self, task: str, now: datetime, origin: Origin | None) -> TrackedRun:
         """Begin a run with a start that is about to be sent. It does not count as running yet."""
-        run = self._sent[task] = self._our_start(task, now)
+        run = self._sent[task] = replace(self._our_start(task, now), started_by=origin)
         self.runs.setdefault(task, run)
+        if (known := BY_NAME.get(task)) and known.activity_type:
+            # What is listed now was read just before, and what is listed later may be this run's.
+            self._shown.of_type(known.activity_type).denies_unknown = False
         return run
 
     def _our_start(self, task: str, now: datetime) -> TrackedRun:
@@ -61,7 +65,7 @@ class OpenRuns:
             # The answer would be another one if the earlier run went on.
             self.end_by_answer(task)
             self.runs[task] = sent
-            self._collect_activities(task, sent)
+            self.collect(task, sent)
         sent.confirmed = True
 
     def join(self, task: str, sent: TrackedRun, now: datetime) -> None:
@@ -69,18 +73,20 @@ class OpenRuns:
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.
         run = self.runs.setdefault(task, self._our_start(task, now))
-        if run is sent or not run.confirmed:
-            run.start_known, run.foreign = False, frozenset()
+        if (run is sent or not run.confirmed) and run.log_started is None:
+            run.start_known, run.foreign, run.started_by = False, frozenset(), None
         run.ours = run.confirmed = True
         run.grace_until = now + rules.GRACE_ALREADY_RUNNING
-        self._collect_activities(task, run)
+        self.collect(task, run)
 
     def leave_unanswered(self, task: str, sent: TrackedRun) -> None:
         """Record that there was no answer to a start: it counts only if evidence follows."""
         self._sent.pop(task, None)
         # A run that has ended since the start was sent does not come back.
-        again = replace(self._our_start(task, sent.since), foreign=sent.foreign)
-        self._collect_activities(task, self.runs.setdefault(task, again))
+        again = replace(
+            self._our_start(task, sent.since), foreign=sent.foreign, started_by=sent.started_by
+        )
+        self.collect(task, self.runs.setdefault(task, again))
 
     def withdraw(self, task: str, sent: TrackedRun) -> None:
         """Record that a start was refused or never arrived."""
@@ -98,10 +104,10 @@ class OpenRuns:
         finally:
             self._held.subtract(held)
 
-    def stop(self, task: str, now: datetime) -> None:
+    def stop(self, task: str, now: datetime, origin: Origin | None) -> None:
         """End a run that the server has stopped; the last activity may go on for minutes (seen)."""
         if task in self.runs:
-            self.end(task, Outcome.STOPPED, now)
+            self.end(task, Outcome.STOPPED, now, origin)
         self._deny_listed(task)
 
     def end_by_answer(self, task: str) -> None:
@@ -112,20 +118,32 @@ class OpenRuns:
             # Nor can the activities that are listed now be this task's.
             self._deny_listed(task)
 
-    def end(self, task: str, outcome: Outcome, ended: datetime | None) -> None:
+    def end(
+        self,
+        task: str,
+        outcome: Outcome,
+        ended: datetime | None,
+        stopped_by: Origin | None = None,
+    ) -> None:
         """End a run."""
         run = self.runs.pop(task)
         if run.confirmed:
             self._announce(task, run)
-            self._events.append(run.as_ended(task, outcome, ended))
+            outcome, ended = rules.by_word_of_log(run, outcome, ended)
+            by = stopped_by if outcome is Outcome.STOPPED else None
+            self._events.append(run.as_ended(task, outcome, ended, by))
+
+    def add_ended(self, ended: EndedRun) -> None:
+        """Add a run of which nothing but the end was seen."""
+        self._events.append(ended)
 
     # --- evidence
 
     def add_activity(self, uuid: str, type_: str) -> None:
-        """Add a new activity to the runs of ours for which it is evidence."""
+        """Add a new activity to the runs with a certain start for which it is evidence."""
         for task in self._tasks_of(type_):
             run = self.runs.get(task)
-            if run and run.ours and uuid not in run.foreign:
+            if run and run.start_certain and uuid not in run.foreign:
                 run.activities.add(uuid)
 
     def remove_activity(self, uuid: str, type_: str) -> None:
@@ -135,10 +153,10 @@ class OpenRuns:
                 run.activities.discard(uuid)
 
     def collect_activities(self) -> None:
-        """Update which activities are evidence for the runs of ours, from the whole list."""
+        """Update which activities are evidence for runs with a certain start, from the whole list."""
         for task, run in self.runs.items():
-            if run.ours:
-                self._collect_activities(task, run)
+            if run.start_certain:
+                self.collect(task, run)
 
     def update(self, type_: str, now: datetime) -> None:
         """Record the listed activities of a type as evidence."""
@@ -168,12 +186,20 @@ class OpenRuns:
         row = self._shown.row
         for task, run in tuple(self.runs.items()):
             run.row_seen_busy |= self._shown.row_shows_work
-            if task in evident or task in self._sent or self._held[task] > 0:
+            if task in self._sent or self._held[task] > 0:
+                continue
+            if run.said:
+                self.end(task, run.said, now)
+                continue
+            if task in evident:
                 continue
             run.polls_without += polled
-            if outcome := rules.outcome(run, row, now):
+            if outcome := rules.outcome(task, run, row, now, meant=self._meant):
                 ended = run.last_seen
                 self.end(task, outcome, min(ended, turned) if ended and turned else ended)
+                if any(run.log_started for run in self.runs.values()):
+                    # The row is busy for another one that the log has named.
+                    self._record_row(evident, now, polled=polled)
 
     def _forget_unanswered(self, now: datetime) -> None:
         """Remove unanswered starts for which no evidence came in time."""
@@ -194,7 +220,7 @@ class OpenRuns:
         else:
             listed = self._shown.of_type(known.activity_type)
             by_rule = rules.known_by(run, listed, self._shown.row)
-            if by_rule is None or not self._is_listed(task):
+            if by_rule is None or not self.is_listed(task):
                 return None
             known_by = by_rule
         if run is None:
@@ -210,7 +236,10 @@ class OpenRuns:
         if shown.row_shows_work and observed and not shown.row_explained:
             shown.row_explained = True
             self._take_back_row(now)
-        if (task := rules.meant_by_row(self.runs, shown)) is None:
+        task = rules.meant_by_row(self.runs, shown)
+        if shown.row_shows_work:
+            self._meant = task if rules.is_meant_alone(task, self.runs) else None
+        if task is None:
             return
         run = self.runs[task]
         run.record_row(now)
@@ -231,11 +260,13 @@ class OpenRuns:
         if known := BY_NAME.get(task):
             self._shown.deny(known)
 
-    def _collect_activities(self, task: str, run: TrackedRun) -> None:
+    def collect(self, task: str, run: TrackedRun) -> None:
+        """Update which activities are evidence for one run."""
         known = BY_NAME.get(task)
         run.activities = self._shown.of_task(known) - run.foreign if known else set()
 
-    def _is_listed(self, task: str) -> bool:
+    def is_listed(self, task: str) -> bool:
+        """Return whether the server lists a task; every task may be before the first list."""
         return self.tasks is None or task in self.tasks
 
     def _tasks_of(self, type_: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ class KnownTask:
     `activity_type`: the type of the activities that this task alone causes.
     `ambiguous_types`: the types of those that users cause as well.
     `keeps_server_busy`: the server may answer nothing while the task runs (reported by users).
+    `end_in_log`: the server's log says when the task has ended, and how.
     """
 
     name: str
@@ -26,6 +27,7 @@ class KnownTask:
     activity_type: str | None = None
     ambiguous_types: frozenset[str] = frozenset()
     keeps_server_busy: bool = False
+    end_in_log: bool = False
     enabled_by_default: bool = True
 
     @property
@@ -34,13 +36,16 @@ class KnownTask:
         return self.ambiguous_types | ({self.activity_type} if self.activity_type else set())
 
 
+BACKUP: Final = "BackupDatabase"
+OPTIMIZE: Final = "OptimizeDatabase"
+
 _SCAN = "library.update.section"
 _METADATA = "library.update.item.metadata"
 
 KNOWN_TASKS: Final = (
     # May restart the server: its controls are disabled until somebody enables them.
     KnownTask("AutomaticUpdates", "automatic_updates", enabled_by_default=False),
-    KnownTask("BackupDatabase", "backup_database"),
+    KnownTask(BACKUP, "backup_database", end_in_log=True),
     KnownTask("BuildGracenoteCollections", "build_gracenote_collections"),
     KnownTask("ButlerTaskCleanSupplementalLogFiles", "clean_supplemental_log_files"),
     KnownTask("ButlerTaskGenerateAdMarkers", "generate_ad_markers"),
@@ -65,7 +70,7 @@ KNOWN_TASKS: Final = (
     KnownTask("GenerateMediaIndexFiles", "generate_media_index_files", "media.generate.bif"),
     KnownTask("LoudnessAnalysis", "loudness_analysis", "media.generate.loudness"),
     KnownTask("MusicAnalysis", "music_analysis", "media.generate.music.analysis"),
-    KnownTask("OptimizeDatabase", "optimize_database", keeps_server_busy=True),
+    KnownTask(OPTIMIZE, "optimize_database", keeps_server_busy=True, end_in_log=True),
     KnownTask("ProcessAssets", "process_assets"),
     KnownTask("RefreshEpgGuides", "refresh_epg_guides", "provider.epg.load"),
     KnownTask(
@@ -88,11 +93,19 @@ BY_AMBIGUOUS_TYPE: Final = {
 }
 
 
+_KEYS: Final = frozenset(task.key for task in KNOWN_TASKS)
+
+
 def task_key(name: str) -> str:
-    """Return the key of a task: its own if it is known, the server's name otherwise."""
-    return known.key if (known := BY_NAME.get(name)) else name
+    """Return the key of a task: its own if it is known, the server's name otherwise.
+
+    A task whose name is the key of a known one gets a key that differs from it.
+    """
+    if known := BY_NAME.get(name):
+        return known.key
+    return f"task_{name}" if name in _KEYS else name
 
 
 def is_among(name: str, wanted: Container[str]) -> bool:
     """Return whether a task is one of those that a user chose, by their keys or names."""
-    return name in wanted or task_key(name) in wanted
+    return task_key(name) in wanted or (name in wanted and name not in _KEYS)

@@ -13,7 +13,8 @@ from datetime import datetime
 from ..plex import Activity, ActivityChanged
 from . import rules
 from .activities import ActivityList, Row
-from .models import KnownBy, Outcome, Run, RunEvent
+from .log_evidence import LogEvidence
+from .models import KnownBy, Origin, Outcome, Run, RunEvent
 from .open_runs import OpenRuns
 from .tasks import BY_ACTIVITY_TYPE
 from .tracked_run import TrackedRun
@@ -53,6 +54,7 @@ class RunTracker:
         """Initialize without any knowledge."""
         self._shown = ActivityList()
         self._open = OpenRuns(self._shown)
+        self.log = LogEvidence(self._open, self._shown)
 
     # --- what is known
 
@@ -112,9 +114,12 @@ class RunTracker:
             self._shown.of_type(type_).denied |= dict.fromkeys(denied[type_])
         for task, run in runs.items():
             self._open.runs[task] = replace(
-                run, polls_failed=True, announced=True, activities=set()
+                run, polls_failed=True, announced=True, activities=set(), log_gap=True
             )
         self._shown.row = Row.IDLE if row_proven else Row.UNPROVEN
+        if row_proven and any(run.row_seen_busy for run in runs.values()):
+            # By the first poll it may be idle for a moment between two tasks.
+            self._shown.row = Row.BUSY
         self._shown.row_explained = any(
             run.row_seen_busy and run.known_by is KnownBy.OBSERVED for run in runs.values()
         )
@@ -122,13 +127,15 @@ class RunTracker:
     # --- the answers to our commands
 
     @contextmanager
-    def sending_start(self, task: str, now: datetime) -> Iterator[SentStart]:
-        """Track a start that is sent inside the `with` block.
+    def sending_start(
+        self, task: str, now: datetime, origin: Origin | None = None
+    ) -> Iterator[SentStart]:
+        """Track a start that is sent inside the `with` block, because `origin` asked for it.
 
         If the block records no answer, because of an error or a cancellation, the start counts only
         if evidence follows.
         """
-        run = self._open.begin(task, now)
+        run = self._open.begin(task, now, origin)
         sent = SentStart(self._open, task, run)
         try:
             yield sent
@@ -140,20 +147,22 @@ class RunTracker:
         """Track a stop that is sent inside the `with` block: meanwhile no evidence ends these runs."""
         return self._open.hold(tasks)
 
-    def record_stop(self, task: str, now: datetime) -> None:
+    def record_stop(self, task: str, now: datetime, origin: Origin | None = None) -> None:
         """Record the answer that the server stopped a task, or removed it from its queue."""
-        self._open.stop(task, now)
+        self.log.record_unscheduled(task)
+        self._open.stop(task, now, origin)
 
     def record_not_running(self, task: str) -> None:
         """Record the answer that a task was not running."""
         self._open.end_by_answer(task)
 
-    def record_stop_all(self, now: datetime) -> None:
+    def record_stop_all(self, now: datetime, origin: Origin | None = None) -> None:
         """Record that the server stopped all tasks and emptied its queue."""
+        self.log.record_unscheduled()
         # Also those that do not run: their last activities may be listed and are no evidence.
         observable = (known.name for known in BY_ACTIVITY_TYPE.values())
         for task in dict.fromkeys([*self._open.runs, *observable]):
-            self._open.stop(task, now)
+            self._open.stop(task, now, origin)
 
     # --- what the server shows
 
@@ -225,6 +234,7 @@ class RunTracker:
 
     def record_server_gone(self) -> None:
         """Record that the server stopped or restarted: every run ends, its end not seen."""
+        self.log.record_unscheduled()
         for task in tuple(self._open.runs):
             self._open.end(task, Outcome.END_NOT_SEEN, None)
         self._shown.clear()

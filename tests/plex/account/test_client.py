@@ -50,8 +50,9 @@ CALLS: Final[dict[str, Call]] = {
     "GET /api/v2/resources?includeHttps=1&includeRelay=1&includeIPv6=1": (
         lambda account: account.servers(TOKEN)
     ),
+    "GET /api/v2/user/webhooks": lambda account: account.replace_webhook(TOKEN, "own", None),
 }
-CREATE, POLL, LIST = CALLS
+CREATE, POLL, LIST, _ = CALLS
 
 
 @pytest.fixture(name="secrets")
@@ -94,7 +95,7 @@ async def account_at(
         yield PlexAccount(
             session,
             client_identifier=CLIENT,
-            version="0.1.0",
+            version="9.8.7",
             url=URL(url),
             request_timeout=request_timeout,
         )
@@ -202,7 +203,7 @@ async def test_nothing_else_is_sent(plex_tv: SimulatedPlexTv) -> None:
             "x-plex-device-name": "Home Assistant",
             "x-plex-platform": "Home Assistant",
             "x-plex-product": "Plex Butler",
-            "x-plex-version": "0.1.0",
+            "x-plex-version": "9.8.7",
         } | ({"x-plex-token": token} if each.path.endswith("resources") else {})
         assert "cookie" not in each.headers
         assert each.headers.get("content-length", "0") == "0"

@@ -21,6 +21,7 @@ from custom_components.plex_butler.plex.account.parse import (
     parse_pin,
     parse_pin_token,
     parse_servers,
+    parse_webhooks,
 )
 
 HASH: Final = "123456789001234567890"
@@ -293,7 +294,7 @@ def test_the_token_of_a_pin(answer: bytes, token: str | None) -> None:
 
 def test_each_error_has_a_key_of_its_own() -> None:
     kinds = AccountError.__subclasses__()
-    assert len({kind.key for kind in kinds}) == len(kinds) == 5
+    assert len({kind.key for kind in kinds}) == len(kinds) == 7
     assert not hasattr(AccountError, "key")
 
 
@@ -452,3 +453,40 @@ def test_addresses_stand_in_their_order_and_once(
     }
     assert set(urls) == expected
     assert [ranks[url] for url in urls] == sorted(ranks[url] for url in urls)
+
+
+# Webhooks
+
+
+@pytest.mark.parametrize(
+    ("answer", "urls"),
+    [
+        ([], ()),
+        ([{"url": " http://a/ "}, {"url": "http://b/?c=\u00e9", "id": 1}], None),
+        ({"webhooks": [{"url": "http://a/"}]}, ("http://a/",)),
+    ],
+)
+def test_webhooks_are_kept_as_they_are(answer: Any, urls: tuple[str, ...] | None) -> None:
+    if urls is None:
+        urls = tuple(row["url"] for row in answer)
+    assert parse_webhooks(json.dumps(answer).encode()) == urls
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"errors": []},
+        {"webhooks": {"url": "http://a/"}},
+        [{"url": "http://a/"}, {}],
+        [{"url": ""}],
+        [{"url": 1}],
+        ["http://a/"],
+        [None],
+        "http://a/",
+        None,
+    ],
+)
+def test_list_of_webhooks_that_cannot_be_read_as_a_whole_is_none(answer: Any) -> None:
+    with pytest.raises(NotPlexTvError):
+        parse_webhooks(json.dumps(answer).encode())

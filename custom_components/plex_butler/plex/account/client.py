@@ -1,6 +1,6 @@
 """The client of plex.tv for signing in: a PIN, its token, and the servers of the account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import logging
 from typing import Final
 from urllib.parse import urlencode
@@ -10,17 +10,26 @@ from yarl import URL
 
 from ..errors import NotPlexError, PlexError, TlsError
 from ..failures import retry_after_of
-from ..http import Answer, exchange, plex_headers, request_limits
+from ..http import (
+    REFUSAL_LIMIT,
+    Answer,
+    exchange,
+    plex_headers,
+    read_body,
+    request_limits,
+)
 from .errors import (
     AccountError,
+    NoPlexPassError,
     NotPlexTvError,
     PinExpiredError,
     PlexTvDownError,
     RateLimitedError,
     SignInRefusedError,
+    WebhooksNotKeptError,
 )
 from .models import AccountServer, Pin
-from .parse import is_token, parse_pin, parse_pin_token, parse_servers
+from .parse import is_token, parse_pin, parse_pin_token, parse_servers, parse_webhooks
 
 PLEX_TV: Final = URL("https://plex.tv")
 
@@ -30,9 +39,11 @@ _SIGN_IN: Final = "https://app.plex.tv/auth"
 _PRODUCT: Final = "Plex Butler"
 _PINS: Final = "/api/v2/pins"
 _RESOURCES: Final = "/api/v2/resources"
+_WEBHOOKS: Final = "/api/v2/user/webhooks"
 _ALL_CONNECTIONS: Final = {"includeHttps": "1", "includeRelay": "1", "includeIPv6": "1"}
 # 404 is inferred; 410 (Gone) would mean the same.
 _EXPIRED: Final = (404, 410)
+_NO_PLEX_PASS: Final = b"1043"
 
 
 class PlexAccount:
@@ -98,14 +109,43 @@ class PlexAccount:
 
     async def servers(self, token: str) -> tuple[AccountServer, ...]:
         """Return the servers that the account can use, including those that others share."""
-        if not is_token(token):
-            raise SignInRefusedError("The token contains characters that no token has")
         return await self._request(
             "GET",
             _RESOURCES,
             lambda answer: parse_servers(answer.body),
             query=_ALL_CONNECTIONS,
             token=token,
+        )
+
+    async def replace_webhook(self, token: str, own: str, address: str | None) -> None:
+        """Put one address into the account's list of webhooks, or none, in place of our own.
+
+        Our own are those that contain `own`. The list is shared with other programs: all others are
+        kept as they are. plex.tv has no way to change one of them alone (known from PlexAPI).
+
+        Raises NoPlexPassError without a Plex Pass, and WebhooksNotKeptError if plex.tv does not have
+        the list afterwards.
+        """
+        listed = await self._webhooks(token)
+        wanted = [url for url in listed if own not in url]
+        if address:
+            wanted.append(address)
+        if wanted == listed:
+            return
+        await self._request(
+            "POST",
+            _WEBHOOKS,
+            lambda _: None,
+            token=token,
+            statuses=(200, 201, 204),
+            form=[("urls[]", url) for url in wanted] or [("urls", "")],
+        )
+        if sorted(await self._webhooks(token)) != sorted(wanted):
+            raise WebhooksNotKeptError("plex.tv does not have the list that it was sent")
+
+    async def _webhooks(self, token: str) -> list[str]:
+        return await self._request(
+            "GET", _WEBHOOKS, lambda answer: list(parse_webhooks(answer.body)), token=token
         )
 
     async def _request[T](
@@ -117,8 +157,11 @@ class PlexAccount:
         query: dict[str, str] | None = None,
         token: str | None = None,
         statuses: tuple[int, ...] = (200,),
+        form: Sequence[tuple[str, str]] | None = None,
     ) -> T:
         """Send a request and return what `read` makes of the answer."""
+        if token is not None and not is_token(token):
+            raise SignInRefusedError("The token contains characters that no token has")
         # Without the id of a PIN, which is secret.
         shown = path.rstrip("0123456789")
         try:
@@ -132,6 +175,7 @@ class PlexAccount:
                 statuses=statuses,
                 limits=self._limits,
                 refusal=_refusal,
+                form=form,
             )
             _LOGGER.debug("plex.tv: %s %s: %s", method, shown, answer.status)
             return read(answer)
@@ -144,6 +188,8 @@ class PlexAccount:
 async def _refusal(response: ClientResponse) -> AccountError:
     """Return what an unexpected status means (401, 429: reported; 422: known from PlexAPI)."""
     match response.status:
+        case 403 if _NO_PLEX_PASS in await read_body(response, REFUSAL_LIMIT):
+            return NoPlexPassError("The account has no Plex Pass")
         case 401 | 403 | 422:
             return SignInRefusedError("plex.tv refuses the sign-in, or the token that came of it")
         case 429:

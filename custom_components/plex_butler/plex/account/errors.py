@@ -16,6 +16,18 @@ class SignInRefusedError(AccountError):
     key = "sign_in_refused"
 
 
+class NoPlexPassError(AccountError):
+    """The account has no Plex Pass, which webhooks need (403 with the code 1043, reported)."""
+
+    key = "no_plex_pass"
+
+
+class WebhooksNotKeptError(AccountError):
+    """The list of webhooks is not the one that was sent."""
+
+    key = "webhooks_not_kept"
+
+
 class PinExpiredError(AccountError):
     """The user did not sign in while the PIN was valid (404, inferred)."""
 

@@ -67,6 +67,23 @@ def parse_servers(body: bytes) -> tuple[AccountServer, ...]:
     return tuple(servers.values())
 
 
+def parse_webhooks(body: bytes) -> tuple[str, ...]:
+    """Parse the answer to `GET /api/v2/user/webhooks`: the addresses, exactly as they are there.
+
+    All of them, because the list is replaced as a whole: a row that cannot be read is an error.
+    """
+    answer = decode(body, NotPlexTvError)
+    if isinstance(answer, dict):
+        # A list inside an object is inferred, because that is how plex.tv answers in XML.
+        answer = answer.get("webhooks")
+    if not isinstance(answer, list):
+        raise NotPlexTvError("The answer is not a list of webhooks")
+    urls = [row.get("url") if isinstance(row, dict) else None for row in answer]
+    if not all(isinstance(url, str) and url for url in urls):
+        raise NotPlexTvError("The answer lists things that are not webhooks")
+    return tuple(map(str, urls))
+
+
 def _server(machine_identifier: str, row: Mapping[str, Any]) -> AccountServer:
     token = text_of(row.get("accessToken"), longest=None)
     return AccountServer(

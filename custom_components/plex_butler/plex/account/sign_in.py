@@ -7,7 +7,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from . import client
-from .errors import PinExpiredError, PlexTvDownError, RateLimitedError
+from .errors import PinExpiredError, PlexTvDownError, RateLimitedError, SignInRefusedError
 from .models import AccountServer, Pin
 
 PIN_INTERVAL: Final = 2.0
@@ -26,6 +26,11 @@ class SignIn:
             session, client_identifier=client_identifier, version=version, url=client.PLEX_TV
         )
         self._token = ""
+
+    @property
+    def signed_in(self) -> bool:
+        """Return whether the user has signed in, and `servers` has not succeeded or been refused."""
+        return bool(self._token)
 
     async def begin(self) -> tuple[URL, Pin]:
         """Create a PIN, and return it and the page to open. Raises AccountError."""
@@ -55,10 +60,20 @@ class SignIn:
     async def servers(self) -> tuple[AccountServer, ...]:
         """Return the servers of the account, each with a token of its own, and drop the account's token.
 
-        Raises AccountError.
+        Raises AccountError. Unless the token is refused, it is kept then for another try.
         """
+        try:
+            servers = await self._plex_tv.servers(self._token)
+        except SignInRefusedError:
+            self._token = ""
+            raise
+        self._token = ""
+        return servers
+
+    async def replace_webhook(self, own: str, address: str | None) -> None:
+        """Change the account's list of webhooks, and drop the account's token. Raises AccountError."""
         token, self._token = self._token, ""
-        return await self._plex_tv.servers(token)
+        await self._plex_tv.replace_webhook(token, own, address)
 
     def close(self) -> None:
         """Detach the session from its connections, which are Home Assistant's."""

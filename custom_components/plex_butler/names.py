@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import re
 from typing import Final
 
-from yarl import URL
-
 _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
 _LONGEST: Final = 100
 _NONE: Final = "-"
@@ -36,12 +34,3 @@ def distinct(options: Mapping[str, Sequence[str]]) -> dict[str, str]:
         others = {label for other, forms in options.items() if other != value for label in forms}
         labels[value] = next((label for label in own if label not in others), own[-1])
     return labels
-
-
-def host_of(url: URL) -> str:
-    """Return the host of an address as people write it; as the network does if that fails."""
-    try:
-        return url.host or ""
-    except UnicodeError:
-        # What begins with xn-- need not be an encoded name.
-        return url.raw_host or ""

@@ -1,0 +1,188 @@
+"""Options flow: whether to use what Plex itself says about its maintenance."""
+
+from contextlib import suppress
+from typing import Any, Final, override
+
+from homeassistant.components import webhook
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import UnknownFlow
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    SelectSelector,
+    SelectSelectorConfig,
+)
+from homeassistant.util import dt as dt_util
+import voluptuous as vol
+
+from .const import CONF_CLIENT_IDENTIFIER, CONF_LOG, CONF_WEBHOOK
+from .flow.sign_in import WaitingSignIn, start_sign_in
+from .plex.account.errors import AccountError
+from .webhook import async_webhook_addresses
+
+_ADDRESS: Final = "address"
+_SCHEMA: Final = vol.Schema(
+    {vol.Required(option, default=False): BooleanSelector() for option in (CONF_LOG, CONF_WEBHOOK)}
+)
+# Stands for what there is none of.
+_NONE: Final = "-"
+
+
+class PlexButlerOptionsFlow(OptionsFlowWithReload):
+    """Changes the options of a server; its config entry is reloaded if they have changed."""
+
+    def __init__(self) -> None:
+        """Initialize without a choice."""
+        self._options: dict[str, Any] = {}
+        self._webhook_id = ""
+        self._sign_in: WaitingSignIn | None = None
+        # The address to enter in the Plex account; None to take it out.
+        self._address: str | None = None
+        self._failure: str | None = None
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Choose which of Plex's own words to use."""
+        entry = self.config_entry
+        if user_input is None:
+            return self.async_show_form(
+                step_id="init",
+                data_schema=self.add_suggested_values_to_schema(_SCHEMA, entry.options),
+            )
+        self._options = {**entry.options, **user_input}
+        self._webhook_id = self._options.pop(CONF_WEBHOOK_ID, "")
+        if not self._options[CONF_WEBHOOK]:
+            return await (
+                self.async_step_webhook_off() if self._webhook_id else self.async_step_finish()
+            )
+        self._webhook_id = self._webhook_id or webhook.async_generate_id()
+        self._options[CONF_WEBHOOK_ID] = self._webhook_id
+        # Now, and not at the end: the next step shows whether something has arrived.
+        if self.hass.config_entries.async_update_entry(entry, options=self._options):
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return await self.async_step_webhook()
+
+    async def async_step_finish(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Store the options."""
+        return self.async_create_entry(data=self._options)
+
+    # The webhook
+
+    async def async_step_webhook(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the address to enter in the Plex account, and whether something has arrived there."""
+        addresses = async_webhook_addresses(self.hass, self._webhook_id)
+        return self.async_show_menu(
+            step_id="webhook",
+            menu_options=["webhook", *(["register"] if addresses else []), "finish"],
+            description_placeholders={
+                "addresses": "\n".join(f"- `{address}`" for address in addresses) or _NONE,
+                "received": self._received,
+            },
+        )
+
+    @property
+    def _received(self) -> str:
+        """Return when an event of the server last arrived."""
+        entry = self.config_entry
+        if entry.state is not ConfigEntryState.LOADED:
+            return _NONE
+        received = entry.runtime_data.reports.webhook_received
+        return f"{dt_util.as_local(received):%Y-%m-%d %H:%M:%S}" if received else _NONE
+
+    async def async_step_webhook_off(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that the address is still in the Plex account, and offer to take it out."""
+        return self.async_show_menu(step_id="webhook_off", menu_options=["unregister", "finish"])
+
+    # The list of webhooks in the Plex account
+
+    async def async_step_register(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose the address that is entered in the Plex account by a sign-in."""
+        if user_input is not None:
+            self._address = user_input[_ADDRESS]
+            return await self.async_step_sign_in()
+        addresses = async_webhook_addresses(self.hass, self._webhook_id)
+        schema = {
+            vol.Required(_ADDRESS, default=addresses[0]): SelectSelector(
+                SelectSelectorConfig(options=addresses)
+            )
+        }
+        return self._show_account_form("register", vol.Schema(schema))
+
+    async def async_step_unregister(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Explain that the address is taken out of the Plex account by a sign-in."""
+        if user_input is not None:
+            self._address = None
+            return await self.async_step_sign_in()
+        return self._show_account_form("unregister", vol.Schema({}))
+
+    def _show_account_form(self, step_id: str, schema: vol.Schema) -> ConfigFlowResult:
+        errors = {"base": self._failure} if self._failure else {}
+        self._failure = None
+        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
+
+    async def async_step_sign_in(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Open the sign-in page of Plex; the flow continues once the user has signed in."""
+        if not self._sign_in:
+            identifier = self.config_entry.data[CONF_CLIENT_IDENTIFIER]
+            try:
+                self._sign_in = await start_sign_in(self.hass, identifier, self._async_continue)
+            except AccountError as err:
+                self._failure = err.key
+                return await self.async_step_signed_in()
+        elif self._sign_in.finished:
+            # While the account's token is there.
+            try:
+                await self._sign_in.replace_webhook(self._webhook_id, self._address)
+            except AccountError as err:
+                self._failure = err.key
+            self.async_remove()
+            return self.async_external_step_done(next_step_id="signed_in")
+        return self.async_external_step(step_id="sign_in", url=str(self._sign_in.page))
+
+    @callback
+    def _async_continue(self) -> None:
+        """Continue the flow after the user has signed in, or the wait for it has failed."""
+        self.hass.async_create_task(self._async_configure())
+
+    async def _async_configure(self) -> None:
+        # Unless the user has closed the dialog meanwhile.
+        with suppress(UnknownFlow):
+            await self.hass.config_entries.options.async_configure(self.flow_id)
+
+    async def async_step_signed_in(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show what has come of it."""
+        if self._failure:
+            return await (
+                self.async_step_register() if self._address else self.async_step_unregister()
+            )
+        return await (self.async_step_registered() if self._address else self.async_step_finish())
+
+    async def async_step_registered(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that the address is in the Plex account now."""
+        return self.async_show_menu(step_id="registered", menu_options=["webhook", "finish"])
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """End the sign-in, at the latest when the dialog is closed."""
+        if self._sign_in:
+            self._sign_in.close()
+        self._sign_in = None

@@ -1,0 +1,84 @@
+"""The example of the README that tells of a server that does not answer."""
+
+import re
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    async_mock_service,
+)
+import yaml
+
+from tests.conftest import House
+from tests.repository import ROOT
+from tests.simulator import SimulatedPlex
+
+
+def example(alias: str) -> dict[str, Any]:
+    """Return an automation of the README by its alias."""
+    readme = (ROOT / "README.md").read_text()
+    blocks = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL))
+    (automation,) = (block for block in blocks if block.get("alias") == alias)
+    return dict(automation)
+
+
+@pytest.mark.parametrize("away", ["at the start", "later", "never"])
+async def test_silence_of_the_server_is_told_after_half_an_hour(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    away: str,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    server.friendly_name = "NAS"
+    await house.set_up(entry, server)
+    assert house.entity_id(server, "binary_sensor", "server") == "binary_sensor.nas_server"
+    calls = async_mock_service(hass, "notify", "send_message")
+    if away == "at the start":
+        await hass.config_entries.async_unload(entry.entry_id)
+        await server.stop_listening()
+        await hass.config_entries.async_setup(entry.entry_id)
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        # What Home Assistant shows of entities that nobody has set up.
+        for row in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
+            hass.states.async_remove(row.entity_id)
+            row.write_unavailable_state(hass)
+    automation = {"automation": example("Tell if the Plex server does not answer")}
+    assert await async_setup_component(hass, "automation", automation)
+    if away == "at the start":
+        # As its trigger for the start of Home Assistant does.
+        await hass.services.async_call(
+            "automation",
+            "trigger",
+            {"entity_id": "automation.tell_if_the_plex_server_does_not_answer"},
+        )
+
+    async def passes(minutes: float) -> None:
+        # Nobody waits until the automation is done, which waits itself.
+        for _ in range(int(minutes * 2)):
+            freezer.tick(30)
+            async_fire_time_changed(hass)
+            await house.sent()
+            while server.requests and server.requests[-1].status is None:
+                await house.sent()
+
+    await passes(1)
+    if away == "later":
+        await server.stop_listening()
+    await passes(28)
+    assert not calls
+    await passes(3)
+    assert len(calls) == (away != "never")
+    await server.listen()
+    await passes(2)
+    await house.settled()
+    assert hass.states.is_state("binary_sensor.nas_server", "on")
+    assert len(calls) == (away != "never")

@@ -1,0 +1,97 @@
+"""What GitHub shows to those who report, ask and contribute."""
+
+from pathlib import Path
+import re
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.repository import ROOT, repository_files
+
+FOLDER: Final = ROOT / ".github/ISSUE_TEMPLATE"
+FORMS: Final = sorted(path for path in FOLDER.glob("*.yml") if path.stem != "config")
+ELEMENTS: Final = {
+    "checkboxes": {"label", "description", "options"},
+    "dropdown": {"label", "description", "options", "multiple", "default"},
+    "input": {"label", "description", "placeholder", "value"},
+    "markdown": {"value"},
+    "textarea": {"label", "description", "placeholder", "value", "render"},
+}
+"""The elements of a form, with the attributes that they may have."""
+PAGES: Final = sorted(path for path in repository_files() if path.suffix == ".md")
+
+
+def read(path: Path) -> Any:
+    """Read a YAML file."""
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms_are_well_formed(path: Path) -> None:
+    """GitHub shows no form that does not follow its schema, and does not say so."""
+    form = read(path)
+    assert (
+        {"name", "description", "body"} <= form.keys() <= {"name", "description", "labels", "body"}
+    )
+    asked = [each for each in form["body"] if each["type"] != "markdown"]
+    assert asked
+    assert len({each["id"] for each in asked}) == len(asked)
+    assert len({each["attributes"]["label"] for each in asked}) == len(asked)
+    for each in form["body"]:
+        assert each.keys() <= {"type", "id", "attributes", "validations"}
+        assert each["attributes"].keys() <= ELEMENTS[each["type"]], each
+        assert each.get("validations", {}).keys() <= {"required"}, each
+        assert re.fullmatch(r"[a-z]+", each.get("id", "markdown")), each
+        if each["type"] == "checkboxes":
+            assert all(
+                option.keys() <= {"label", "required"} for option in each["attributes"]["options"]
+            )
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_every_form_reminds_of_secrets(path: Path) -> None:
+    [options] = [
+        e["attributes"]["options"] for e in read(path)["body"] if e["type"] == "checkboxes"
+    ]
+    assert [option for option in options if "token" in option["label"] and option["required"]]
+
+
+def test_there_is_no_way_past_the_forms() -> None:
+    config = read(FOLDER / "config.yml")
+    assert config["blank_issues_enabled"] is False
+    for link in config["contact_links"]:
+        assert link.keys() == {"name", "url", "about"}
+    assert any(link["url"].endswith("/security/advisories/new") for link in config["contact_links"])
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_between_files_lead_somewhere(path: Path) -> None:
+    """A link into this repository leads to a file, or to a page that GitHub has for each."""
+    for target in re.findall(r"\]\(([^)\s]+)\)|^\[[^]]+]: (\S+)$", path.read_text(), re.MULTILINE):
+        link = "".join(target)
+        if re.match(r"https://|#", link):
+            continue
+        if match := re.fullmatch(r"\.\./\.\./(security|issues|compare|releases)/\S+", link):
+            assert path.parent == ROOT, match
+            continue
+        assert (path.parent / link.partition("#")[0]).exists(), link
+
+
+def test_nobody_has_an_address_that_does_not_exist() -> None:
+    """There is no e-mail address but those of examples."""
+    address = re.compile(r"[\w.+-]+@(?=[\w-]+\.)([\w.-]+\w)")
+    for path in repository_files():
+        if path.suffix in {".md", ".yml", ".yaml", ".toml", ".json"}:
+            for found in address.finditer(path.read_text()):
+                assert found[1].endswith(("example.org", "example.com")), (path, found[0])
+
+
+def test_what_they_tell_of_is_there() -> None:
+    """The scripts and folders that contributors are told of exist."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in re.findall(r"`((?:scripts|tests)/[\w./]*)", text):
+        assert (ROOT / name).exists(), name
+    integration = ROOT / "custom_components/plex_butler"
+    for name in re.findall(r"`((?:plex|runs|butler|flow)/[\w./]*)`", text):
+        assert (integration / name).exists(), name
