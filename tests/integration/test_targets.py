@@ -27,7 +27,7 @@ from tests.task_names import BACKUP, INTROS, THUMBS
 
 TRIGGERS: Final = ("task_started", "task_ended", "maintenance_started", "maintenance_over")
 OF_A_TASK: Final = {f"{DOMAIN}.task_started", f"{DOMAIN}.task_ended"}
-OF_A_SERVER: Final = {f"{DOMAIN}.{name}" for name in TRIGGERS}
+OF_A_SERVER: Final = {f"{DOMAIN}.{name}" for name in (*TRIGGERS, "backup_completed")}
 
 can_exclude: Final = pytest.mark.skipif(
     "exclude" not in TargetSelection.__slots__, reason="targets cannot exclude anything yet"
@@ -86,8 +86,12 @@ async def test_device_means_all_tasks_of_its_server(
         ("binary_sensor", "maintenance", ALL_OF_A_RUN),
         ("binary_sensor", "server", ALL_OF_A_RUN),
         ("sensor", "running_tasks", ALL_OF_A_RUN),
+        ("event", "task_activity", ALL_OF_A_RUN),
+        ("select", "window_start", ALL_OF_A_RUN),
         ("switch", f"task_{INTROS}", ALL_OF_A_RUN[1::2]),
         ("sensor", f"task_{INTROS}", ALL_OF_A_RUN[1::2]),
+        ("select", f"behavior_{INTROS}", ALL_OF_A_RUN[1::2]),
+        ("switch", f"scheduled_{BACKUP}", []),
         ("switch", f"task_{BACKUP}", []),
     ],
 )
