@@ -16,12 +16,27 @@ from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .plex import ButlerTask, Preference, PreferenceValue
 from .runs.tasks import BY_NAME
 
+BEHAVIOR: Final = "behavior"
+SCHEDULED: Final = "scheduled"
 _TASK: Final = "task"
+_OF_TASKS: Final = {
+    "button": (_TASK,),
+    "select": (BEHAVIOR,),
+    "sensor": (_TASK,),
+    "switch": (_TASK, SCHEDULED),
+}
+"""The kinds of entities that tasks have, by their platforms."""
 
 
 def task_prefix(machine_identifier: str) -> str:
     """Return what the unique ids of the entities of a task begin with; its name follows."""
     return f"{machine_identifier}_{_TASK}_"
+
+
+def task_of(entity: er.RegistryEntry, machine_identifier: str) -> str | None:
+    """Return the server's name of the task that an entity is about, None for one of the server's."""
+    kind, _, task = entity.unique_id.removeprefix(f"{machine_identifier}_").partition("_")
+    return task if kind in _OF_TASKS.get(entity.domain, ()) else None
 
 
 class PlexButlerEntity(CoordinatorEntity[PlexButlerCoordinator]):

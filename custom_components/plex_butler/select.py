@@ -9,14 +9,13 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .butler.preferences import WINDOW
 from .butler.snapshot import Snapshot
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
-from .entity import PlexButlerPreferenceEntity, async_follow_preferences
+from .entity import BEHAVIOR, PlexButlerPreferenceEntity, async_follow_preferences
 from .plex import BEHAVIORS, ButlerTask, PreferenceValue
 
 # Commands do not wait for each other: each has a time limit.
 PARALLEL_UPDATES = 0
 
 _WINDOW = "window"
-_BEHAVIOR = "behavior"
 
 
 async def async_setup_entry(
@@ -48,7 +47,7 @@ async def async_setup_entry(
         entry, SELECT_DOMAIN, _WINDOW, async_add_entities, window, WindowSelect
     )
     async_follow_preferences(
-        entry, SELECT_DOMAIN, _BEHAVIOR, async_add_entities, behaviors, BehaviorSelect
+        entry, SELECT_DOMAIN, BEHAVIOR, async_add_entities, behaviors, BehaviorSelect
     )
 
 
@@ -85,8 +84,8 @@ class BehaviorSelect(PlexButlerPreferenceEntity, SelectEntity):
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
         """Initialize."""
-        super().__init__(coordinator, f"{_BEHAVIOR}_{task.name}", BEHAVIORS[task.name])
-        self.name_after(task, f"_{_BEHAVIOR}")
+        super().__init__(coordinator, f"{BEHAVIOR}_{task.name}", BEHAVIORS[task.name])
+        self.name_after(task, f"_{BEHAVIOR}")
 
     @property
     @override

@@ -11,6 +11,7 @@ from .butler.snapshot import Snapshot
 from .const import CONF_LOG
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entity import (
+    SCHEDULED,
     PlexButlerPreferenceEntity,
     PlexButlerTaskEntity,
     async_follow_preferences,
@@ -21,8 +22,6 @@ from .runs.models import KnownBy, Run
 
 # Commands do not wait for each other: each has a time limit, and the server has its own queue.
 PARALLEL_UPDATES = 0
-
-_SCHEDULED = "scheduled"
 
 
 async def async_setup_entry(
@@ -37,7 +36,7 @@ async def async_setup_entry(
 
     async_follow_tasks(entry, SWITCH_DOMAIN, async_add_entities, PlexButlerTaskSwitch)
     async_follow_preferences(
-        entry, SWITCH_DOMAIN, _SCHEDULED, async_add_entities, scheduled, PlexButlerScheduleSwitch
+        entry, SWITCH_DOMAIN, SCHEDULED, async_add_entities, scheduled, PlexButlerScheduleSwitch
     )
 
 
@@ -109,8 +108,8 @@ class PlexButlerScheduleSwitch(PlexButlerPreferenceEntity, SwitchEntity):
 
     def __init__(self, coordinator: PlexButlerCoordinator, task: ButlerTask) -> None:
         """Initialize."""
-        super().__init__(coordinator, f"{_SCHEDULED}_{task.name}", switch_id(task.name))
-        self.name_after(task, f"_{_SCHEDULED}")
+        super().__init__(coordinator, f"{SCHEDULED}_{task.name}", switch_id(task.name))
+        self.name_after(task, f"_{SCHEDULED}")
 
     @property
     @override

@@ -14,7 +14,7 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 import voluptuous as vol
 
 from .const import DOMAIN
-from .entity import task_prefix
+from .entity import task_of
 
 type _Task = tuple[str, str | None]
 """The id of a config entry, and the server's name of a task; None means the server as a whole."""
@@ -86,6 +86,4 @@ def async_find(hass: HomeAssistant, entity_id: str) -> _Task | None:
     if not entity or entity.platform != DOMAIN or not entity.config_entry_id:
         return None
     entry = hass.config_entries.async_get_known_entry(entity.config_entry_id)
-    prefix = task_prefix(str(entry.unique_id))
-    task = entity.unique_id.removeprefix(prefix)
-    return entry.entry_id, task if task != entity.unique_id else None
+    return entry.entry_id, task_of(entity, str(entry.unique_id))

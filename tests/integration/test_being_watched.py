@@ -77,16 +77,12 @@ async def test_player_is_shown_at_once_and_its_reports_cost_nothing(
 
 
 async def test_film_that_plays_already_is_found_before_the_first_state(
-    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    states: list[str],
 ) -> None:
-    states: list[str] = []
-
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        if event.data["entity_id"] == WATCHED and event.data["new_state"]:
-            states.append(event.data["new_state"].state)
-
-    hass.bus.async_listen("state_changed", note)
     server.users.play()
     await house.set_up(entry, server)
     assert shown(hass) == (STATE_ON, 1)
@@ -211,26 +207,49 @@ async def test_nothing_is_asked_for_an_entity_that_is_disabled(
     assert shown(hass) == (STATE_ON, 1)
 
 
+@pytest.fixture
+def states(hass: HomeAssistant) -> list[str]:
+    """The states that are written from now on."""
+    written: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == WATCHED and event.data["new_state"]:
+            written.append(event.data["new_state"].state)
+
+    hass.bus.async_listen("state_changed", note)
+    return written
+
+
 @pytest.mark.usefixtures("loaded")
-async def test_after_an_outage_the_sessions_are_counted_anew(
-    hass: HomeAssistant, house: House, server: SimulatedPlex
+async def test_after_a_restart_the_sessions_are_counted_anew(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, states: list[str]
 ) -> None:
     server.users.play()
     await house.passes(30)
     await server.stop_listening()
     await house.passes(60, step=30)
     assert shown(hass) == (STATE_UNAVAILABLE, None)
-    states: list[str] = []
-
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        if event.data["entity_id"] == WATCHED and event.data["new_state"]:
-            states.append(event.data["new_state"].state)
-
-    hass.bus.async_listen("state_changed", note)
     await server.restart()
     await house.passes(60)
-    assert states == [STATE_OFF]
+    assert states == [STATE_ON, STATE_UNAVAILABLE, STATE_OFF]
+    # Under the same key as before.
+    server.users.play()
+    await house.passes(5)
+    assert shown(hass) == (STATE_ON, 1)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_what_began_during_an_outage_is_in_the_first_state_after_it(
+    house: House, server: SimulatedPlex, states: list[str]
+) -> None:
+    server.faults.maintenance = True
+    await house.passes(700, step=60)
+    server.users.play()
+    server.users.lose_player()
+    server.faults.maintenance = False
+    await house.passes(60)
+    assert states == [STATE_UNAVAILABLE, STATE_ON]
 
 
 @pytest.mark.usefixtures("loaded")

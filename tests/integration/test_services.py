@@ -5,6 +5,7 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -241,16 +242,16 @@ async def test_switch_names_its_server_too(
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("action", ["start_task", "stop_task", "run_task"])
 async def test_task_is_named_in_exactly_one_way(
-    house: House, server: SimulatedPlex, entry: MockConfigEntry, action: str
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry, action: str
 ) -> None:
     switch = house.entity_id(server, "switch", f"task_{INTROS['name']}")
-    other = house.entity_id(server, "switch", "task_BackupDatabase")
+    backup = house.entity_id(server, "switch", "task_BackupDatabase")
     at = {"config_entry_id": entry.entry_id}
     wrong: list[dict[str, Any]] = [
         {},
         at,
         {"entity_id": []},
-        {"entity_id": [switch, other]},
+        {"entity_id": [switch, backup]},
         {"entity_id": switch, "task": INTROS["name"]},
         {"entity_id": switch, **at},
     ]
@@ -258,7 +259,12 @@ async def test_task_is_named_in_exactly_one_way(
         with pytest.raises(ServiceValidationError, match="Name exactly one task, in one of two"):
             await house.act(DOMAIN, action, **data)
     maintenance = house.entity_id(server, "binary_sensor", "maintenance")
-    for entity_id in (maintenance, "switch.of_nobody"):
+    other = MockConfigEntry(domain="other", unique_id="x")
+    other.add_to_hass(hass)
+    foreign = er.async_get(hass).async_get_or_create(
+        "switch", "other", "x_task_BackupDatabase", config_entry=other
+    )
+    for entity_id in (maintenance, foreign.entity_id, "switch.of_nobody"):
         with pytest.raises(ServiceValidationError, match=f"{entity_id} is not the switch of a"):
             await house.act(DOMAIN, action, entity_id=entity_id)
     assert commands(server) == []

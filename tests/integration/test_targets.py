@@ -86,8 +86,12 @@ async def test_device_means_all_tasks_of_its_server(
         ("binary_sensor", "maintenance", ALL_OF_A_RUN),
         ("binary_sensor", "server", ALL_OF_A_RUN),
         ("sensor", "running_tasks", ALL_OF_A_RUN),
+        ("event", "task_activity", ALL_OF_A_RUN),
+        ("select", "window_start", ALL_OF_A_RUN),
         ("switch", f"task_{INTROS}", ALL_OF_A_RUN[1::2]),
         ("sensor", f"task_{INTROS}", ALL_OF_A_RUN[1::2]),
+        ("select", f"behavior_{INTROS}", ALL_OF_A_RUN[1::2]),
+        ("switch", f"scheduled_{BACKUP}", []),
         ("switch", f"task_{BACKUP}", []),
     ],
 )

@@ -248,6 +248,7 @@ async def choose_from_the_editor(frontend: Frontend) -> None:
     """Find our triggers and our condition among what the automation editor offers, in words."""
     triggers = await frontend.offered("trigger", DOMAIN)
     assert {name: set(fields) for name, fields in triggers.items()} == {
+        f"{DOMAIN}.backup_completed": set(),
         f"{DOMAIN}.maintenance_over": set(),
         f"{DOMAIN}.maintenance_started": set(),
         f"{DOMAIN}.task_ended": {"task", "outcome"},

@@ -13,6 +13,10 @@ FORGOTTEN: Final = 180.0
 """How long the session of a player that is gone stays listed, in seconds (reported)."""
 
 
+_FIRST_KEY: Final = 112
+"""A server that has restarted counts anew (inferred)."""
+
+
 @dataclass(slots=True)
 class Session:
     """A film on a player, playing or not; `next` is the player's next report."""
@@ -32,7 +36,7 @@ class Players:
         self._faults = faults
         self._publish = publish
         self._sessions: dict[str, Session] = {}
-        self._last_key = 111
+        self._last_key = _FIRST_KEY - 1
 
     def report(self, player: str, state: str, seconds: float) -> None:
         """Let a player report its state now, and every few seconds from now on.
@@ -79,6 +83,7 @@ class Players:
             if session.next:
                 session.next.cancel()
         self._sessions.clear()
+        self._last_key = _FIRST_KEY - 1
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of `/status/sessions`: paused ones are among them."""

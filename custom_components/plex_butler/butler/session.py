@@ -244,7 +244,6 @@ class ButlerSession:
         Returns whether its maintenance may be the reason.
         """
         self._stream.record_poll_failure()
-        self.viewers.read_next()
         self.tracker.record_server_busy(self._clock.now())
         return self.tracker.maintenance
 

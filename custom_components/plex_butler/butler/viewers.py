@@ -75,7 +75,7 @@ class Viewers:
             answer = err.key
         if count is None:
             self._statistics.count_answer("sessions", answer)
-        self.count = count if self._wanted else None
+        self.count = count
 
     def _is_due(self, now: datetime, *, stream: bool) -> bool:
         if self.due or self._requested is None or not self._wanted:
