@@ -4,7 +4,13 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
+from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import yaml
 
 from tests.repository import ROOT, repository_files
@@ -63,6 +69,30 @@ def test_there_is_no_way_past_the_forms() -> None:
     for link in config["contact_links"]:
         assert link.keys() == {"name", "url", "about"}
     assert any(link["url"].endswith("/security/advisories/new") for link in config["contact_links"])
+
+
+async def test_bug_report_asks_for_what_the_diagnostics_hold(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, loaded: MockConfigEntry
+) -> None:
+    """Each part of the file that the form names is there."""
+    body = read(FOLDER / "bug_report.yml")["body"]
+    [asked] = [each for each in body if each.get("id") == "diagnostics"]
+    assert asked["validations"] == {"required": True}
+    [told] = [
+        each["attributes"]["value"]
+        for each in body
+        if "your diagnostics file answers" in each["attributes"].get("value", "")
+    ]
+    diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, loaded)
+    lines = re.findall(r"^- (`.*): (.+)$", told, re.MULTILINE)
+    assert len(lines) >= 5
+    for names, questions in lines:
+        assert questions.endswith("?")
+        for name in re.findall(r"`(.+?)`", names):
+            part = diagnostics
+            for key in name.split("."):
+                assert key in part, name
+                part = part[key]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())

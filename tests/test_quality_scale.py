@@ -1,0 +1,127 @@
+"""The account of Home Assistant's quality scale: each claim has something that it rests on.
+
+For a rule that is done, that is a place in the code or a heading in the documentation. What the
+code does there is for the other tests.
+"""
+
+import re
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.repository import INTEGRATION, ROOT, load
+
+RULES: Final[dict[str, Any]] = yaml.safe_load((INTEGRATION / "quality_scale.yaml").read_text())[
+    "rules"
+]
+DONE: Final = {name for name, rule in RULES.items() if rule == "done"}
+OTHERS: Final[dict[str, dict[str, str]]] = {
+    name: rule for name, rule in RULES.items() if name not in DONE
+}
+
+CODE: Final = {
+    "action-exceptions": ("commands.py", "raise HomeAssistantError"),
+    "action-setup": ("__init__.py", r"async def async_setup\((.|\n)*async_setup_services\(hass\)"),
+    "appropriate-polling": ("butler/session.py", r"def pace\("),
+    "common-modules": ("entity.py", r"CoordinatorEntity\[PlexButlerCoordinator\]"),
+    "config-entry-unloading": ("__init__.py", "async def async_unload_entry"),
+    "config-flow": ("config_flow.py", "async def async_step_user"),
+    "devices": ("device.py", r"DeviceInfo\("),
+    "diagnostics": ("diagnostics.py", "async def async_get_config_entry_diagnostics"),
+    "entity-category": ("switch.py", r"EntityCategory\.CONFIG"),
+    "entity-device-class": ("sensor.py", r"SensorDeviceClass\.TIMESTAMP"),
+    "entity-disabled-by-default": ("sensor.py", "entity_registry_enabled_default"),
+    "entity-event-setup": ("entity.py", r"CoordinatorEntity\["),
+    "entity-translations": ("entity.py", "_attr_translation_key"),
+    "entity-unavailable": ("entity.py", r"super\(\)\.available and"),
+    "entity-unique-id": ("entity.py", "_attr_unique_id"),
+    "exception-translations": ("outages.py", "translation_key="),
+    "has-entity-name": ("entity.py", "_attr_has_entity_name = True"),
+    "icon-translations": ("icons.json", '"entity"'),
+    "inject-websession": ("connection.py", r"async_create_clientsession\("),
+    "integration-owner": ("manifest.json", r'"codeowners": \[\s+"@'),
+    "log-when-unavailable": ("coordinator.py", "UpdateFailed"),
+    "parallel-updates": ("switch.py", "^PARALLEL_UPDATES"),
+    "reauthentication-flow": ("config_flow.py", "async def async_step_reauth"),
+    "reconfiguration-flow": ("config_flow.py", "async def async_step_reconfigure"),
+    "repair-issues": ("repairs.py", "async_create_issue"),
+    "runtime-data": ("__init__.py", r"entry\.runtime_data = "),
+    "test-before-configure": ("flow/server_check.py", "async def check_server"),
+    "test-before-setup": ("__init__.py", "async_config_entry_first_refresh"),
+    "unique-config-entry": ("config_flow.py", r"_abort_if_unique_id_configured\(\)"),
+}
+"""A file of the integration, and what stands in it."""
+PROJECT: Final = {
+    "brands": ("custom_components/plex_butler/brand/icon.png", b"^\x89PNG"),
+    "config-flow-test-coverage": ("pyproject.toml", b"\nfail_under = 100\n"),
+    "strict-typing": ("pyproject.toml", b"\\[tool.mypy\\]\n(.+\n)*strict = true\n"),
+    "test-coverage": ("pyproject.toml", b"\nbranch = true\n"),
+}
+"""A file of the project, and what stands in it."""
+DOCS: Final = {
+    "docs-actions": "# Actions",
+    "docs-conditions": "# .*[Cc]onditions",
+    "docs-configuration-parameters": "# .*(Plex's own word|[Oo]ptions)",
+    "docs-data-update": "# How data is updated",
+    "docs-examples": "# (Automations|Examples)",
+    "docs-high-level-description": "# Plex Butler",
+    "docs-installation-instructions": "# (Install|Installation)",
+    "docs-installation-parameters": r"\| \*\*Server address\*\* \|",
+    "docs-known-limitations": "# Known limitations",
+    "docs-removal-instructions": "# (Remove|Removing)",
+    "docs-supported-devices": "# What you need",
+    "docs-supported-functions": "# Entities",
+    "docs-triggers": "# .*Triggers",
+    "docs-troubleshooting": "# Troubleshooting",
+    "docs-use-cases": "# What you can do with it",
+}
+"""What the documentation has: the README, or a page of docs."""
+
+
+def test_all_rules_are_there() -> None:
+    """What is done rests on something, and what is not says why; there are no other states."""
+    assert {*CODE, *PROJECT, *DOCS} == DONE
+    assert len(RULES) == 54
+    for name, rule in OTHERS.items():
+        assert rule.keys() == {"status", "comment"}, name
+        assert rule["status"] in {"exempt", "todo"}, name
+        assert rule["comment"].endswith("."), name
+
+
+@pytest.mark.parametrize("rule", CODE)
+def test_rules_of_the_code(rule: str) -> None:
+    name, pattern = CODE[rule]
+    assert re.search(pattern, (INTEGRATION / name).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("rule", PROJECT)
+def test_rules_of_the_project(rule: str) -> None:
+    name, pattern = PROJECT[rule]
+    assert re.search(pattern, (ROOT / name).read_bytes())
+
+
+@pytest.mark.parametrize("rule", DOCS)
+def test_rules_of_the_documentation(rule: str) -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert any(re.search(f"^#*{DOCS[rule]}", p.read_text(), re.MULTILINE) for p in pages)
+
+
+def test_reasons_hold() -> None:
+    """What the comments of the other rules say is so."""
+    manifest = load("manifest.json")
+    assert manifest["requirements"] == []
+    assert not manifest.keys() & {"bluetooth", "dhcp", "homekit", "mqtt", "ssdp", "usb", "zeroconf"}
+    sources = {path: path.read_text() for path in INTEGRATION.rglob("*.py")}
+    assert not any("_abort_if_unique_id_configured(updates" in text for text in sources.values())
+    # One device for each entry, made in one place.
+    assert [p.name for p, text in sources.items() if "DeviceInfo(" in text] == ["device.py"]
+    assert {name for name, rule in OTHERS.items() if rule["status"] == "todo"} == {"discovery"}
+    assert OTHERS.keys() == {
+        "async-dependency",
+        "dependency-transparency",
+        "discovery",
+        "discovery-update-info",
+        "dynamic-devices",
+        "stale-devices",
+    }
