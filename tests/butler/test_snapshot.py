@@ -43,6 +43,10 @@ def test_nothing_has_changed() -> None:
     assert shown.differences(snapshot(*shown.running.values(), maintenance=False)) >= {MAINTENANCE}
 
 
+def test_run_that_is_gone_without_an_end_is_nobodys_doing() -> None:
+    assert snapshot().origins(snapshot(going(BACKUP, started_by=ONE)), ONE) == {}
+
+
 def test_latest_change_comes_last() -> None:
     before = snapshot(going(INTROS, 1, started_by=OTHER))
     after = snapshot(going(BACKUP, 5, started_by=ONE), over(INTROS, 4, started_by=OTHER))

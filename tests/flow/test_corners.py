@@ -318,16 +318,19 @@ async def test_dialog_that_is_closed_at_the_moment_of_the_sign_in(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.parametrize("step", ["plex_tv_down", "sign_in_refused"])
 async def test_two_windows_fail_alike_and_both_lead_on(
-    hass: HomeAssistant, user: User, plex_tv: SimulatedPlexTv, server: SimulatedPlex
+    hass: HomeAssistant, user: User, plex_tv: SimulatedPlexTv, server: SimulatedPlex, step: str
 ) -> None:
     plex_tv.add(server)
     result = await user.opens_plex()
     plex_tv.sign_in(plex_tv.codes[-1])
     await user.waits()
-    plex_tv.faults.bad_gateway = True
+    plex_tv.faults.bad_gateway = step == "plex_tv_down"
+    if step == "sign_in_refused":
+        plex_tv.revoke()
     windows = await asyncio.gather(*(user.looks(result) for _ in range(2)))
-    assert [window["step_id"] for window in windows] == ["plex_tv_down"] * 2
+    assert [window["step_id"] for window in windows] == [step] * 2
     plex_tv.faults.bad_gateway = False
     assert len(plex_tv.codes) == 1
     await created(hass, await user.signs_in(windows[1]), server)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -205,6 +205,15 @@ async def test_task_that_is_named_like_the_key_of_another(
         "switch", "turn_on", entity_id=house.entity_id(server, "switch", "task_backup_database")
     )
     assert server.requests[-1].path == "/butler/backup_database"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_command_for_a_task_that_is_not_listed_any_more_is_not_sent(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    with pytest.raises(ServiceValidationError, match='lists no task named "Vanished"'):
+        await entry.runtime_data.commands.stop("Vanished", Context())
+    assert commands(server) == []
 
 
 # By the switch of a task

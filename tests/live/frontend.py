@@ -75,11 +75,11 @@ class Frontend(Connection):
             text = text.replace(f"{{{name}}}", value)
         return text
 
-    async def enable(self, entity_id: str, entry_id: str) -> None:
-        """Enable an entity, and reload its config entry rather than wait for that."""
-        await self.command("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
-        await self.post(f"/api/config/config_entries/entry/{entry_id}/reload")
-        await self.wait_for(lambda: self.states.get(entity_id))
+    async def enable(self, *entity_ids: str) -> None:
+        """Enable entities, and wait until Home Assistant has reloaded their entry (30 seconds)."""
+        for name in entity_ids:
+            await self.command("config/entity_registry/update", entity_id=name, disabled_by=None)
+        await self.wait_for(lambda: set(entity_ids) <= self.states.keys() or None, within=45)
 
     async def remove_entry(self, entry_id: str) -> None:
         """Remove a config entry."""

@@ -58,13 +58,6 @@ async def add_server(frontend: Frontend, simulator: SimulatorProcess) -> str:
     return entry_id
 
 
-async def enable(frontend: Frontend, entry_id: str, entity_id: str) -> None:
-    """Enable an entity, and reload its entry: Home Assistant does that half a minute later."""
-    await frontend.command("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
-    await frontend.post(f"/api/config/config_entries/entry/{entry_id}/reload")
-    await frontend.wait_for(lambda: frontend.states.get(entity_id))
-
-
 async def until[T](look: Callable[[], Awaitable[T | None]]) -> T:
     """Return what is found, as soon as there is something."""
     async with asyncio.timeout(30):

@@ -17,7 +17,6 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
-    enable,
     everything,
     files_with,
     history,
@@ -53,10 +52,9 @@ async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorP
     async with instance.frontend(*USER) as frontend:
         entry_id = await add_server(frontend, simulator)
         await find_the_entities(frontend)
-        await enable(frontend, entry_id, ACTIVITY)
+        await frontend.enable(ACTIVITY, RUN_INTROS)
         await start_by_switch_and_see_it_end(frontend, simulator)
         await see_somebody_watch(frontend, simulator)
-        await frontend.enable(RUN_INTROS, entry_id)
         await start_by_button_and_stop(frontend, simulator)
         await start_and_stop_by_action(frontend, simulator)
         await start_and_stop_all(frontend, simulator)

@@ -22,7 +22,6 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
-    enable,
     everything,
     files_with,
     restart,
@@ -71,8 +70,8 @@ async def test_runs_are_seen_waited_for_and_remembered(
 ) -> None:
     """See, wait, lose sight, choose, automate, restart."""
     async with instance.frontend(*USER) as frontend:
-        entry_id = await add_server(frontend, simulator)
-        await enable(frontend, entry_id, ACTIVITY)
+        await add_server(frontend, simulator)
+        await frontend.enable(ACTIVITY)
         await follow_the_stream(simulator)
         await see_a_run_at_once(frontend, simulator)
         await wait_for_the_end_of_a_run(frontend, simulator)
@@ -102,7 +101,9 @@ def told(frontend: Frontend, after: str = "") -> list[tuple[str, str]]:
     attributes = [
         change["attributes"]
         for change in frontend.changes
-        if change["entity_id"] == ACTIVITY and after < change["state"] != "unknown"
+        if change["entity_id"] == ACTIVITY
+        and change["state"] not in ("unknown", "unavailable")
+        and change["state"] > after
     ]
     return [(event["event_type"], event["task"]) for event in attributes]
 
@@ -180,6 +181,7 @@ async def wait_for_the_end_of_a_run(frontend: Frontend, simulator: SimulatorProc
         "duration": (datetime.fromisoformat(ended["ended"]) - started).total_seconds(),
         "last_known": ended["ended"],
         "known_by": "observed",
+        "plex_log": False,
         "ours": True,
         "started_by": "user",
         "stopped_by": None,

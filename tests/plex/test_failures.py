@@ -395,6 +395,22 @@ async def test_retry_after(
     assert (await failure_of(StartingUpError, client, "GET /butler")).retry_after == seconds
 
 
+@pytest.mark.parametrize(("date", "seconds"), [("07:26:30", 90), ("07:30:00", 0)])
+async def test_retry_after_that_is_a_date_is_compared_with_that_of_the_answer(
+    server: ScriptedServer, client: PlexClient, date: str, seconds: float
+) -> None:
+    server.answers["GET /identity"] = [
+        http(
+            503,
+            MAINTENANCE_XML,
+            Retry_After="Wed, 21 Oct 2026 07:28:00 GMT",
+            Date=f"Wed, 21 Oct 2026 {date} GMT",
+        )
+    ]
+
+    assert (await failure_of(StartingUpError, client, "GET /butler")).retry_after == seconds
+
+
 @pytest.mark.parametrize("status", [429, 503])
 async def test_retry_after_of_a_proxy(
     server: ScriptedServer, client: PlexClient, status: int
@@ -562,6 +578,20 @@ async def test_a_silent_server_is_told_from_one_that_is_away(server: ScriptedSer
         server.answers["GET /identity"] = [b""]
     assert len(server.requests) > before
     assert all("x-plex-token" not in request.headers for request in server.requests[before:])
+
+
+async def test_server_that_goes_away_during_the_handshake_is_not_blocked() -> None:
+    held: list[asyncio.StreamWriter] = []
+
+    def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        listener.close()
+
+    listener = await asyncio.start_server(hang, "127.0.0.1", 0)
+    url = URL(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+    async with client_for(url, request_timeout=0.1) as client:
+        assert not (await failure_of(PlexTimeoutError, client, "GET /identity")).connected
+    listener.close_clients()
 
 
 @pytest.mark.parametrize("request_", COMMANDS)
