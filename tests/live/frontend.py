@@ -79,7 +79,13 @@ class Frontend(Connection):
         """Enable entities, and wait until Home Assistant has reloaded their entry (30 seconds)."""
         for name in entity_ids:
             await self.command("config/entity_registry/update", entity_id=name, disabled_by=None)
-        await self.wait_for(lambda: set(entity_ids) <= self.states.keys() or None, within=45)
+
+        def are_there() -> bool | None:
+            shown = [self.states.get(name, {}).get("state") for name in entity_ids]
+            return not {None, "unavailable"} & {*shown} or None
+
+        # Until then they are shown as unavailable.
+        await self.wait_for(are_there, within=45)
 
     async def remove_entry(self, entry_id: str) -> None:
         """Remove a config entry."""

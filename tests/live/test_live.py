@@ -47,6 +47,7 @@ PRESSED: Final = {START_ALL, RUN_INTROS, STOP_ALL}
 SHOWN: Final = (BACKUP, CALENDAR, CURRENT, LAST, MAINTENANCE, SERVER, WATCHED)
 
 
+@pytest.mark.timeout(300)
 async def test_from_adding_to_removing(instance: Instance, simulator: SimulatorProcess) -> None:
     """Add, see, start, stop, lose, restart, find again, remove."""
     async with instance.frontend(*USER) as frontend:

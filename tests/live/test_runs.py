@@ -65,6 +65,7 @@ EVENING: Final = [
 """All that happens before the restart."""
 
 
+@pytest.mark.timeout(300)
 async def test_runs_are_seen_waited_for_and_remembered(
     instance: Instance, simulator: SimulatorProcess
 ) -> None:
