@@ -202,3 +202,37 @@ async def test_known_server_in_start_up_is_told_to_who_signs_in(
     result = await user.chooses(result, "try_again")
     assert result["reason"] == "reconfigure_successful"
     await house.settled()
+
+
+@pytest.mark.parametrize("step", ["certificate_expired", "server_error"])
+async def test_known_server_that_cannot_be_used_is_told_to_who_signs_in(
+    hass: HomeAssistant,
+    user: User,
+    house: House,
+    plex_tv: SimulatedPlexTv,
+    server: SimulatedPlex,
+    socket_enabled: None,
+    step: str,
+) -> None:
+    CA.configure_trust(get_default_context())
+    async with SimulatedPlex(tls=EXPIRED) as expired, scripted_server() as other:
+        other.answers["GET /"] = other.answers["GET /identity"] = [
+            http(500, X_Plex_Protocol="1.0")
+        ]
+        addresses = {
+            "certificate_expired": f"https://127.0.0.1:{expired.port}",
+            "server_error": str(other.url),
+        }
+        entry = entry_for(server, **{CONF_URL: addresses[step]})
+        await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+        plex_tv.add(server, connections=[connection(addresses[step])])
+        result = await user.signs_in(await entry.start_reconfigure_flow(hass))
+        assert (result["step_id"], result["menu_options"]) == (
+            step,
+            ["try_again", "sign_in", "change"],
+        )
+        result = await user.chooses(result, "change")
+        result = await submit(hass, result, **typed(server))
+    assert result["reason"] == "reconfigure_successful"
+    await house.settled()
+    assert entry.state is ConfigEntryState.LOADED

@@ -106,8 +106,12 @@ class ServerPreferences:
                 self._failed_reads = LOST_AFTER
                 self.known = NO_PREFERENCES
 
-    async def set(self, values: Mapping[str, PreferenceValue]) -> None:
+    async def set(
+        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
+    ) -> None:
         """Set preferences by the server's ids, read them back and compare them.
+
+        `before_sending` is called just before they are sent, and what it raises keeps them back.
 
         Raises PlexError: PreferencesNotListedError before anything is sent, PreferencesDifferError,
         and PreferencesNotReadError if the server has accepted them, but cannot be asked for them.
@@ -115,6 +119,7 @@ class ServerPreferences:
         async with self._setting:
             if ids := [key for key, value in values.items() if not self.known.allows(key, value)]:
                 raise PreferencesNotListedError("The server does not list this", ids)
+            before_sending()
             try:
                 await self._client.set_preferences(values)
             finally:

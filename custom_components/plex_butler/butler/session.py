@@ -391,9 +391,8 @@ class ButlerSession:
         Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
         PreferencesNotReadError.
         """
-        before_sending()
         try:
-            await self._preferences.set(values)
+            await self._preferences.set(values, before_sending=before_sending)
         finally:
             # It says which tasks are enabled.
             self._schedule.read_task_list_next()
