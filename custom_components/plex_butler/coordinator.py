@@ -31,6 +31,7 @@ from .plex import (
     Notification,
     PlexClient,
     PlexError,
+    PreferencesChanged,
     Server,
     UnauthorizedError,
 )
@@ -42,6 +43,8 @@ from .runs.models import EndedRun, Origin, RunEvent
 
 SHOW_INTERVAL: Final = 0.25
 """How long a further change of the same task waits to be shown, in seconds."""
+PREFERENCES_INTERVAL: Final = 0.75
+"""How long a further change of preferences waits to be read, in seconds."""
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
 
@@ -72,6 +75,14 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
                 immediate=True,
                 background=True,
             ),
+        )
+        self._preferences_debouncer = Debouncer(
+            hass,
+            LOGGER,
+            cooldown=PREFERENCES_INTERVAL,
+            immediate=True,
+            function=self.async_refresh,
+            background=True,
         )
         self.statistics = Statistics()
         self.session = ButlerSession(client, self.statistics)
@@ -139,6 +150,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         shown, reported or stored.
         """
         await self.async_shutdown()
+        self._preferences_debouncer.async_shutdown()
         self._limit.async_remove()
         self.run_events.async_close()
         await self._operations.close()
@@ -235,9 +247,13 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         return partial(self.session.viewers.want, wanted=False)
 
     @callback
-    def _async_refresh_soon(self) -> None:
+    def _async_refresh_soon(self, *, preferences: bool = False) -> None:
+        """Poll at once, or after an interval that is shorter if preferences have changed."""
+        refresh = (
+            self._preferences_debouncer.async_call if preferences else self.async_request_refresh
+        )
         self.config_entry.async_create_background_task(
-            self.hass, self.async_request_refresh(), f"{self.name} - refresh", eager_start=True
+            self.hass, refresh(), f"{self.name} - refresh", eager_start=True
         )
 
     # --- the stream
@@ -258,7 +274,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if not changes:
             return
         if self.session.stream_changed(changes):
-            self._async_refresh_soon()
+            self._async_refresh_soon(
+                preferences=any(isinstance(change, PreferencesChanged) for change in changes)
+            )
         self._async_show_soon()
 
     @callback

@@ -169,6 +169,33 @@ async def test_change_in_plex_web_is_shown_at_once(house: House, server: Simulat
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_changes_in_plex_web_that_follow_each_other_are_shown_within_a_second_each(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(10)
+    for hour in (3, 4, 6):
+        server.change_preferences({"ButlerStartHour": str(hour)})
+        await house.passes(0.9, step=0.3)
+        assert house.state(server, SELECT, START).state == f"{hour:02}:00"
+    # A second after a poll that has another reason.
+    server.users.play()
+    await house.settled()
+    await house.passes(0.1)
+    server.change_preferences({"ButlerStartHour": "7"})
+    await house.passes(0.9, step=0.3)
+    assert house.state(server, SELECT, START).state == "07:00"
+    # A flood of them is no flood of requests.
+    server.requests.clear()
+    for hour in range(20):
+        server.change_preferences({"ButlerStartHour": str(hour)})
+        await house.passes(0.1)
+    await house.passes(1, step=0.5)
+    # The harness fires timers half a second early.
+    assert sum(request.path == "/:/prefs" for request in server.requests) <= 10
+    assert house.state(server, SELECT, START).state == "19:00"
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_change_in_plex_web_is_shown_although_the_list_is_refused_for_a_while(
     house: House, server: SimulatedPlex
 ) -> None:
