@@ -40,8 +40,7 @@ async def async_set_schedule(
     Both have the fields of the action, so that what was before can be passed to it again.
     """
     values = _values(coordinator, data)
-    before = coordinator.session.preferences
-    await coordinator.commands.set_schedule(values, context)
+    before = await coordinator.commands.set_schedule(values, context, read_before=True)
     return {
         "before": _as_data(before, values),
         "after": _as_data(coordinator.session.preferences, values),

@@ -441,6 +441,24 @@ async def test_one_end_of_the_window_is_enough(house: House, server: SimulatedPl
     assert changes(server) == [{"ButlerEndHour": "0"}, {"LoudnessAnalysisBehavior": "never"}]
 
 
+@pytest.mark.usefixtures("loaded", "without_stream")
+async def test_what_was_before_is_what_the_server_had(house: House, server: SimulatedPlex) -> None:
+    """Also if nobody has told of a change in Plex Web yet."""
+    server.change_preferences({"ButlerStartHour": "3"})
+    answer = await set_schedule(house, window_start=4)
+    assert answer == {"before": {"window_start": 3}, "after": {"window_start": 4}}
+    # An hour that has gone meanwhile is not sent.
+    server.preferences.add(Setting("ButlerStartHour", 2, "butler", enum_values="2|3"))
+    err = await refused(house, window_start=5)
+    assert err.translation_key == "schedule_not_listed"
+    assert len(changes(server)) == 1
+    # A list that cannot be read keeps nothing back.
+    server.faults.prefs_unreadable = 1
+    server.change_preferences({"ButlerStartHour": "2"})
+    answer = await set_schedule(house, window_start=3)
+    assert answer == {"before": {"window_start": 2}, "after": {"window_start": 3}}
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_behavior_of_the_next_version(house: House, server: SimulatedPlex) -> None:
     server.preferences.remove("GenerateBIFBehavior")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from ..plex import (
@@ -107,18 +108,27 @@ class ServerPreferences:
                 self.known = NO_PREFERENCES
 
     async def set(
-        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
-    ) -> None:
+        self,
+        values: Mapping[str, PreferenceValue],
+        *,
+        before_sending: Callable[[], None],
+        read_before: bool = False,
+    ) -> Preferences:
         """Set preferences by the server's ids, read them back and compare them.
 
-        `before_sending` is called just before they are sent, and what it raises keeps them back.
+        Returns what they were before: as last known or, if `read_before`, as the server lists them
+        now, because somebody else may have changed them since. `before_sending` is called just before
+        they are sent, and what it raises keeps them back.
 
         Raises PlexError: PreferencesNotListedError before anything is sent, PreferencesDifferError,
         and PreferencesNotReadError if the server has accepted them, but cannot be asked for them.
         """
         async with self._setting:
-            if ids := [key for key, value in values.items() if not self.known.allows(key, value)]:
-                raise PreferencesNotListedError("The server does not list this", ids)
+            self._require_listed(values)
+            if read_before:
+                await self._read_before()
+                self._require_listed(values)
+            before = self.known
             before_sending()
             try:
                 await self._client.set_preferences(values)
@@ -132,6 +142,18 @@ class ServerPreferences:
                 raise PreferencesNotReadError("The server no longer lists its preferences")
             if ids := [key for key, value in values.items() if self.known.get(key) != value]:
                 raise PreferencesDifferError("The server has other values", ids)
+            return before
+
+    def _require_listed(self, values: Mapping[str, PreferenceValue]) -> None:
+        if ids := [key for key, value in values.items() if not self.known.allows(key, value)]:
+            raise PreferencesNotListedError("The server does not list this", ids)
+
+    async def _read_before(self) -> None:
+        """Read the preferences if possible; if not, the answer to the change tells why."""
+        known = self.known
+        with suppress(PlexError):
+            await self._read()
+        self.known = self.known or known
 
     async def _read_now(self) -> None:
         """Read the preferences; after a change again, for as long as they are refused."""

@@ -384,19 +384,26 @@ class ButlerSession:
         self._statistics.count_answer("stop_all", "accepted")
 
     async def set_preferences(
-        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
-    ) -> None:
+        self,
+        values: Mapping[str, PreferenceValue],
+        *,
+        before_sending: Callable[[], None],
+        read_before: bool = False,
+    ) -> Preferences:
         """Set preferences by the server's ids, read them back and compare them.
 
-        Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
+        Returns what they were before, read once more if `read_before`. Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
         PreferencesNotReadError.
         """
         try:
-            await self._preferences.set(values, before_sending=before_sending)
+            before = await self._preferences.set(
+                values, before_sending=before_sending, read_before=read_before
+            )
         finally:
             # It says which tasks are enabled.
             self._schedule.read_task_list_next()
         self._statistics.count_answer("set_preferences", "kept")
+        return before
 
     @contextmanager
     def _sending_command(self) -> Iterator[None]:
