@@ -281,17 +281,23 @@ async def test_value_that_is_not_listed_is_unknown(
 async def test_list_that_is_gone_removes_nothing(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry, status: int
 ) -> None:
-    before = registered(hass, loaded)
+    before, options = registered(hass, loaded), {START: 24, PREVIEWS: 3, BACKUP: 0}
     server.faults.prefs_status = status
     await house.passes(7500, step=300)
     assert registered(hass, loaded).keys() == before.keys()
     for platform, key in ((SELECT, START), (SELECT, PREVIEWS), (SWITCH, BACKUP)):
-        assert house.state(server, platform, key).state == STATE_UNAVAILABLE
+        state = house.state(server, platform, key)
+        assert state.state == STATE_UNAVAILABLE
+        assert len(state.attributes.get(ATTR_OPTIONS, ())) == options[key]
     assert house.state(server, SWITCH, "task_BackupDatabase").state == STATE_OFF
     await hass.config_entries.async_reload(loaded.entry_id)
     await house.settled()
     assert registered(hass, loaded).keys() == before.keys()
-    assert house.state(server, SELECT, START).state == STATE_UNAVAILABLE
+    for platform, key in ((SELECT, START), (SELECT, PREVIEWS)):
+        state = house.state(server, platform, key)
+        assert state.state == STATE_UNAVAILABLE
+        # Home Assistant has kept them in its registry.
+        assert len(state.attributes[ATTR_OPTIONS]) == options[key]
     assert (await house.act(DOMAIN, "get_tasks", respond=True))[START] is None
     server.faults.prefs_status = 0
     await house.passes(3700, step=300)
