@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.plex_butler.butler.viewers import RECOUNTS
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House
 from tests.integration.shown import maintenance
@@ -92,6 +93,42 @@ async def test_film_that_plays_already_is_found_before_the_first_state(
     assert asked(server) == 3
     await house.passes(300, step=30)
     assert asked(server) == 0
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("late", [1, RECOUNTS])
+async def test_list_that_is_late_is_read_again(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, late: int
+) -> None:
+    await house.passes(60)
+    asked(server)
+    server.faults.late_sessions = late
+    for state, expected in (
+        ("playing", (STATE_ON, 1)),
+        ("paused", (STATE_OFF, 0)),
+        ("playing", (STATE_ON, 1)),
+        ("stopped", (STATE_OFF, 0)),
+    ):
+        server.users.play(state)
+        await house.settled()
+        await house.passes(5 * late)
+        assert shown(hass) == expected
+        assert asked(server) == 1 + late
+        await house.passes(60)
+        assert asked(server) == 0
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_list_that_stays_another_is_not_read_for_ever(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    asked(server)
+    server.faults.late_sessions = 1000
+    server.users.play()
+    await house.passes(300)
+    assert shown(hass) == (STATE_OFF, 0)
+    assert asked(server) == 1 + RECOUNTS
 
 
 @pytest.mark.usefixtures("loaded")

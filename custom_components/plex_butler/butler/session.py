@@ -99,7 +99,7 @@ class ButlerSession:
         """Return how long to wait before the next poll."""
         return self._schedule.pace(
             self._clock.now(),
-            unsettled=self.tracker.unsettled,
+            unsettled=self.tracker.unsettled or self.viewers.due,
             stream=self._stream.is_reliable,
         )
 

@@ -11,6 +11,9 @@ INTERVAL: Final = timedelta(seconds=25)
 server without a stream."""
 RETRY: Final = timedelta(minutes=5)
 """How long at least to wait after the server has refused, or has no list of sessions."""
+RECOUNTS: Final = 2
+"""How often the next polls request the number again if it contradicts what a player has reported: a
+server may list a session, or leave it out, some seconds later (inferred)."""
 MOST_SESSIONS: Final = 1_000
 """Of how many sessions the state is kept; others are ignored."""
 
@@ -31,6 +34,8 @@ class Viewers:
         self._wanted = False
         self._requested: datetime | None = None
         self._playing: dict[str, bool] = {}
+        self._before: int | None = None
+        self._recounts = 0
 
     def want(self, *, wanted: bool) -> None:
         """Count from now on, or no more."""
@@ -56,7 +61,9 @@ class Viewers:
                 return False
             self._playing[change.key] = change.playing
         changed = before is not change.playing
-        self.due |= changed
+        if changed:
+            self.due, self._recounts = True, RECOUNTS
+            self._before = None if change.playing else self.count or None
         return changed
 
     async def count_if_due(self, now: datetime, *, stream: bool) -> None:
@@ -76,6 +83,17 @@ class Viewers:
         if count is None:
             self._statistics.count_answer("sessions", answer)
         self.count = count
+        if self._recounts and self._is_contradicted(count):
+            self._recounts -= 1
+            self.due = True
+        else:
+            self._recounts = 0
+
+    def _is_contradicted(self, count: int | None) -> bool:
+        """Return whether a player has reported that it plays, or that it does no more, in vain."""
+        if count == 0:
+            return any(self._playing.values())
+        return count is not None and self._before is not None and count >= self._before
 
     def _is_due(self, now: datetime, *, stream: bool) -> bool:
         if self.due or self._requested is None or not self._wanted:
