@@ -205,7 +205,7 @@ async def test_server_without_a_list_of_sessions(
     assert shown(hass) == (STATE_UNKNOWN, None)
     assert asked(server) == 2
     await house.passes(1500, step=30)
-    assert asked(server) == 2
+    assert asked(server) == 0
     server.butler.start("DeepMediaAnalysis")
     await house.settled()
     assert maintenance(house, server) == STATE_ON
@@ -218,11 +218,26 @@ async def test_server_without_a_list_of_sessions(
     diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     answers = diagnostics["statistics"]["answers"]
     key = "no_list" if fault == "no_sessions" else "not_owner"
-    assert answers[f"sessions: {key}"] == 4
+    assert answers[f"sessions: {key}"] == 2
     setattr(server.faults, fault, False)
     server.users.play()
     await house.passes(700, step=30)
     assert shown(hass) == (STATE_ON, 1)
+
+
+@pytest.mark.parametrize("fault", ["", "no_sessions", "sessions_refused", "watched"])
+async def test_idle_hour_beside_a_stream_asks_little_whatever_the_list_of_sessions(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry, fault: str
+) -> None:
+    if fault == "watched":
+        server.users.play(seconds=86400)
+    elif fault:
+        setattr(server.faults, fault, True)
+    await house.set_up(entry, server)
+    await house.passes(700, step=60)
+    server.requests.clear()
+    await house.passes(3600, step=60)
+    assert len(server.requests) <= 16
 
 
 async def test_nothing_is_asked_for_an_entity_that_is_disabled(

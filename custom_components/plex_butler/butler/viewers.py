@@ -3,14 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from ..plex import PlexClient, PlexError, SessionChanged
+from ..plex import NotOwnerError, PlexClient, PlexError, SessionChanged, UnauthorizedError
 from .statistics import Statistics
 
 INTERVAL: Final = timedelta(seconds=25)
 """At least so long between two requests with polls: just less than the time between those of an idle
 server without a stream."""
 RETRY: Final = timedelta(minutes=5)
-"""How long at least to wait after the server has refused, or has no list of sessions."""
+"""How long at least to wait after a failure."""
+RETRY_REFUSED_STREAM: Final = timedelta(minutes=30)
+"""The same if the server has refused, or has no list of sessions, and a stream brings every change."""
 RECOUNTS: Final = 2
 """How often the next polls request the number again if it contradicts what a player has reported: a
 server may list a session, or leave it out, some seconds later (inferred)."""
@@ -36,6 +38,7 @@ class Viewers:
         self._playing: dict[str, bool] = {}
         self._before: int | None = None
         self._recounts = 0
+        self._refused = False
 
     def want(self, *, wanted: bool) -> None:
         """Count from now on, or no more."""
@@ -80,6 +83,9 @@ class Viewers:
             count = await self._client.sessions()
         except PlexError as err:
             answer = err.key
+            self._refused = isinstance(err, UnauthorizedError | NotOwnerError)
+        else:
+            self._refused = count is None
         if count is None:
             self._statistics.count_answer("sessions", answer)
         self.count = count
@@ -99,5 +105,6 @@ class Viewers:
         if self.due or self._requested is None or not self._wanted:
             return self.due
         if self.count is None:
-            return now - self._requested >= RETRY
+            wait = RETRY_REFUSED_STREAM if self._refused and stream else RETRY
+            return now - self._requested >= wait
         return now - self._requested >= INTERVAL and (self.count > 0 or not stream)
