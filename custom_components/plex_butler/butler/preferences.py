@@ -88,6 +88,11 @@ class ServerPreferences:
         """Return whether the next poll has to read the preferences, because the last read failed."""
         return 0 < self._failed_reads < LOST_AFTER
 
+    @property
+    def change_unread(self) -> bool:
+        """Return whether the next poll has to read a change, because the server refused that."""
+        return self.due and self._changed
+
     def record_change(self) -> None:
         """Record that preferences have changed: the next read may be refused for some seconds."""
         self._changed = True
@@ -160,20 +165,22 @@ class ServerPreferences:
         tries = TRIES if self._changed else 1
         # A change that is recorded meanwhile counts for the next read.
         self._changed = False
-        preferences = await self._try_to_read(last=tries == 1)
+        preferences = await self._try_to_read(last=tries == 1, waited=False)
         for number in range(2, tries + 1):
             if preferences is not None:
                 break
             await self._pause(PAUSE)
-            preferences = await self._try_to_read(last=number == tries)
+            preferences = await self._try_to_read(last=number == tries, waited=True)
         self.known = preferences or NO_PREFERENCES
         self._failed_reads = 0
 
-    async def _try_to_read(self, *, last: bool) -> Preferences | None:
+    async def _try_to_read(self, *, last: bool, waited: bool) -> Preferences | None:
         """Return the preferences, None if they are refused and may be read again."""
         try:
             return await self._client.preferences()
         except PreferencesRefusedError:
             if last:
+                # What was waited for has to be waited for again.
+                self._changed |= waited
                 raise
             return None

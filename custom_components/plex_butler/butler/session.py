@@ -99,7 +99,9 @@ class ButlerSession:
         """Return how long to wait before the next poll."""
         return self._schedule.pace(
             self._clock.now(),
-            unsettled=self.tracker.unsettled or self.viewers.due,
+            unsettled=(
+                self.tracker.unsettled or self.viewers.due or self._preferences.change_unread
+            ),
             stream=self._stream.is_reliable,
         )
 
