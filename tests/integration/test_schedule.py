@@ -605,11 +605,20 @@ async def test_list_that_is_refused_for_too_long(house: House, server: Simulated
 
 
 @pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(("status", "key"), [(403, "not_owner"), (500, "server_error")])
+async def test_nothing_is_sent_to_a_server_that_does_not_list_what_it_has(
+    house: House, server: SimulatedPlex, status: int, key: str
+) -> None:
+    server.faults.prefs_status = status
+    assert (await refused(house, window_start=4)).translation_key == key
+    assert changes(server) == []
+
+
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("fault", "value", "key"),
     [
         ("prefs_status", 404, "schedule_refused"),
-        ("prefs_status", 403, "not_owner_refused"),
         ("drop_reply", True, "command_not_confirmed"),
         ("still_starting_up", True, "starting_up_refused"),
     ],

@@ -154,9 +154,9 @@ class ServerPreferences:
             raise PreferencesNotListedError("The server does not list this", ids)
 
     async def _read_before(self) -> None:
-        """Read the preferences if possible; if not, the answer to the change tells why."""
+        """Read the preferences. Those that are refused, or gone, remain as they were last read."""
         known = self.known
-        with suppress(PlexError):
+        with suppress(PreferencesRefusedError):
             await self._read()
         self.known = self.known or known
 
