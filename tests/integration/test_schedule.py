@@ -441,7 +441,7 @@ async def test_action_sets_everything_at_once_and_what_was_before_again(
 
 @pytest.mark.usefixtures("loaded")
 async def test_one_end_of_the_window_is_enough(house: House, server: SimulatedPlex) -> None:
-    answer = await set_schedule(house, window_end="0")
+    answer = await set_schedule(house, window_end="0.0")
     assert answer == {"before": {"window_end": 5}, "after": {"window_end": 0}}
     await house.act(DOMAIN, "set_schedule", never="loudness_analysis")
     assert changes(server) == [{"ButlerEndHour": "0"}, {"LoudnessAnalysisBehavior": "never"}]
@@ -537,11 +537,24 @@ async def test_what_is_refused(
 
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
-    "data", [{"window_start": 24}, {"window_end": -1}, {"window_end": "noon"}, {"include": [{}]}]
+    "data",
+    [
+        {"window_start": 24},
+        {"window_end": -1},
+        {"window_end": "noon"},
+        {"window_end": 2.5},
+        {"window_start": True},
+        {"window_start": "inf"},
+        {"window_start": "nan"},
+        {"include": [{}]},
+    ],
 )
-async def test_what_is_no_hour_and_no_task(house: House, data: dict[str, Any]) -> None:
+async def test_what_is_no_hour_and_no_task(
+    house: House, server: SimulatedPlex, data: dict[str, Any]
+) -> None:
     with pytest.raises(vol.Invalid):
         await house.act(DOMAIN, "set_schedule", **data)
+    assert changes(server) == []
 
 
 @pytest.mark.usefixtures("without_stream", "loaded")
