@@ -123,9 +123,13 @@ def test_as_many_sessions_as_there_can_be(viewers: Viewers) -> None:
     for number in range(MOST_SESSIONS):
         assert viewers.record_change(playing(str(number)))
     viewers.due = False
-    assert not viewers.record_change(playing("one too many"))
+    # Its player reports again and again.
+    assert not viewers.record_change(playing("0"))
     assert not viewers.due
-    assert viewers.record_change(paused("7"))
-    assert not viewers.record_change(stopped("7"))
-    assert viewers.record_change(stopped("8"))
-    assert [viewers.record_change(playing(key)) for key in "abc"] == [True, True, False]
+    # Ends may have been missed, or were told under another key.
+    assert viewers.record_change(playing("one more"))
+    assert viewers.due
+    assert not viewers.record_change(playing("one more"))
+    assert not viewers.record_change(playing("0"))
+    assert not viewers.record_change(playing("2"))
+    assert viewers.record_change(playing("1"))

@@ -138,9 +138,11 @@ async def test_end_under_another_key(
     server.users.play()
     await house.passes(30)
     server.faults.stops_under_another_key = True
+    asked(server)
     server.users.play("stopped")
-    await house.passes(5)
+    await house.passes(60)
     assert shown(hass) == (STATE_OFF, 0)
+    assert asked(server) == 1
 
 
 @pytest.mark.usefixtures("loaded")

@@ -17,7 +17,7 @@ RECOUNTS: Final = 2
 """How often the next polls request the number again if it contradicts what a player has reported: a
 server may list a session, or leave it out, some seconds later (inferred)."""
 MOST_SESSIONS: Final = 1_000
-"""Of how many sessions the state is kept; others are ignored."""
+"""Of how many sessions the state is kept: of those that were reported last."""
 
 
 class Viewers:
@@ -36,6 +36,7 @@ class Viewers:
         self._wanted = False
         self._requested: datetime | None = None
         self._playing: dict[str, bool] = {}
+        self._began = False
         self._before: int | None = None
         self._recounts = 0
         self._refused = False
@@ -60,13 +61,14 @@ class Viewers:
             return False
         before = self._playing.pop(change.key, None)
         if not change.ended:
-            if before is None and len(self._playing) >= MOST_SESSIONS:
-                return False
             self._playing[change.key] = change.playing
+            if len(self._playing) > MOST_SESSIONS:
+                # The one that has not been reported for the longest time.
+                del self._playing[next(iter(self._playing))]
         changed = before is not change.playing
         if changed:
             self.due, self._recounts = True, RECOUNTS
-            self._before = None if change.playing else self.count or None
+            self._began, self._before = change.playing, self.count or None
         return changed
 
     async def count_if_due(self, now: datetime, *, stream: bool) -> None:
@@ -96,9 +98,9 @@ class Viewers:
             self._recounts = 0
 
     def _is_contradicted(self, count: int | None) -> bool:
-        """Return whether a player has reported that it plays, or that it does no more, in vain."""
-        if count == 0:
-            return any(self._playing.values())
+        """Return whether the last report, that something is played or is no more, was in vain."""
+        if self._began:
+            return count == 0
         return count is not None and self._before is not None and count >= self._before
 
     def _is_due(self, now: datetime, *, stream: bool) -> bool:
