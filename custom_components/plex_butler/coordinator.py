@@ -1,6 +1,7 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property, partial
@@ -45,6 +46,8 @@ SHOW_INTERVAL: Final = 0.25
 """How long a further change of the same task waits to be shown, in seconds."""
 PREFERENCES_INTERVAL: Final = 0.75
 """How long a further change of preferences waits to be read, in seconds."""
+MOST_PREFERENCE_POLLS: Final = 20
+"""How many polls a minute changes of preferences may cause; further ones wait as others do."""
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
 
@@ -81,9 +84,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER,
             cooldown=PREFERENCES_INTERVAL,
             immediate=True,
-            function=self.async_refresh,
+            function=self._async_poll_preferences,
             background=True,
         )
+        self._preference_polls = deque[float](maxlen=MOST_PREFERENCE_POLLS)
         self.statistics = Statistics()
         self.session = ButlerSession(client, self.statistics)
         self.outages = Outages(hass, entry, self.statistics)
@@ -246,9 +250,16 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.data = replace(self.data, sessions=self.session.viewers.count)
         return partial(self.session.viewers.want, wanted=False)
 
+    async def _async_poll_preferences(self) -> None:
+        self._preference_polls.append(self.hass.loop.time())
+        await self.async_refresh()
+
     @callback
     def _async_refresh_soon(self, *, preferences: bool = False) -> None:
         """Poll at once, or after an interval that is shorter if preferences have changed."""
+        polls = self._preference_polls
+        if len(polls) == MOST_PREFERENCE_POLLS:
+            preferences &= self.hass.loop.time() - polls[0] > 60
         refresh = (
             self._preferences_debouncer.async_call if preferences else self.async_request_refresh
         )

@@ -33,6 +33,7 @@ import voluptuous as vol
 
 from custom_components.plex_butler.butler.preferences import TRIES
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.coordinator import MOST_PREFERENCE_POLLS
 from tests.conftest import House, entry_for
 from tests.simulator import SimulatedPlex
 from tests.simulator.prefs import Setting
@@ -193,6 +194,22 @@ async def test_changes_in_plex_web_that_follow_each_other_are_shown_within_a_sec
     # The harness fires timers half a second early.
     assert sum(request.path == "/:/prefs" for request in server.requests) <= 10
     assert house.state(server, SELECT, START).state == "19:00"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_server_that_tells_of_changes_all_the_time_is_not_asked_all_the_time(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(10)
+    server.requests.clear()
+    for minute in range(1, 4):
+        for second in range(60):
+            server.change_preferences({"ButlerStartHour": str(second % 24)})
+            await house.passes(1)
+        polls = sum(request.path == "/:/prefs" for request in server.requests)
+        assert polls <= minute * (MOST_PREFERENCE_POLLS + 12)
+    await house.passes(5)
+    assert house.state(server, SELECT, START).state == "11:00"
 
 
 @pytest.mark.usefixtures("loaded")
