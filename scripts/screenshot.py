@@ -15,7 +15,9 @@ from typing import Final
 from playwright.async_api import Page, ViewportSize, async_playwright
 from yarl import URL
 
-from scripts.demo import DEFAULT_PORT, DOMAIN, USER
+from scripts.demo import DEFAULT_PORT
+from scripts.demo_home import DOMAIN
+from scripts.demo_run import USER
 from tests.live.connection import Json
 from tests.live.frontend import Frontend
 from tests.live.process import REPOSITORY
