@@ -12,7 +12,7 @@ from tests.live.instance import write_store
 
 OPENS: Final = time(2)
 CLOSES: Final = time(5)
-NIGHTS: Final = 7
+NIGHTS: Final = 14
 VERSION: Final = "1.43.4.10903-e5521bd8c"
 
 _BACKUP: Final = "automation.backup_then_snapshot"
@@ -27,9 +27,9 @@ _PLAN: Final[tuple[tuple[str, int, int, int, str, str | None, str | None], ...]]
     ("ButlerTaskGenerateIntroMarkers", 1, 51, 1935, "finished", None, None),
     ("RefreshEpgGuides", 1, 66, 95, "finished", None, None),
     ("ButlerTaskGenerateCreditsMarkers", 2, 85, 2010, "finished", None, None),
+    ("RefreshLocalMedia", 3, 109, 540, "end_not_seen", None, None),
     ("BackupDatabase", 1, 120, 221, "succeeded", _BACKUP, None),
     ("LoudnessAnalysis", 1, 126, 2520, "stopped", None, _DISTURB),
-    ("RefreshLocalMedia", 3, 170, 540, "end_not_seen", None, None),
 )
 
 type Row = dict[str, Any]
