@@ -72,7 +72,7 @@ async def open_trigger(page: Page) -> None:
     # Opened before it knows the fields of the trigger, the editor shows YAML and stays with it.
     await page.wait_for_timeout(SETTLED)
     await row.click()
-    await page.get_by_text("How it ended").wait_for()
+    await page.get_by_text("How it ended", exact=True).wait_for()
 
 
 async def open_menu(page: Page) -> None:
