@@ -14,8 +14,6 @@ from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.simulator.plex_tv_rows import connection, device
 from tests.simulator.tasks import demo_profiles
 
-FOUND: Final = "Barn"
-
 # In the place of the page at Plex; the code is in the fragment, as there.
 PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -49,9 +47,8 @@ async def surroundings(servers: Mapping[str, KeptServer]) -> AsyncIterator[dict[
             identifier = IDENTIFIERS[name]
             at = [connection(kept.url)]
             plex_tv.devices.append(device(name, identifier, kept.token, connections=at))
-            if name == FOUND:
-                gdm.replies.append(reply(identifier, Name=name, Port=str(kept.port)))
             if name != MAIN:
+                gdm.replies.append(reply(identifier, Name=name, Port=str(kept.port)))
                 await stack.enter_async_context(
                     SimulatedPlex(
                         port=kept.port,

@@ -19,7 +19,8 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 from yarl import URL
 
 from scripts.demo import DEFAULT_PORT
-from scripts.demo_home import DASHBOARD, DOMAIN
+from scripts.demo_home import DASHBOARD, DOMAIN, ENTRY_ID
+from scripts.demo_kept import MAIN
 from scripts.demo_run import USER
 from scripts.picture import write_logo, write_picture
 from tests.live.connection import Json
@@ -132,8 +133,8 @@ async def running_demo(port: int) -> AsyncIterator[None]:
 
 async def run_tasks(frontend: Frontend) -> None:
     """Run a task to its end, and start another one."""
-    await frontend.ask(f"{DOMAIN}.run_task", task=ENDED)
-    await frontend.ask(f"{DOMAIN}.start_task", task=RUNNING)
+    await frontend.ask(f"{DOMAIN}.run_task", config_entry_id=ENTRY_ID, task=ENDED)
+    await frontend.ask(f"{DOMAIN}.start_task", config_entry_id=ENTRY_ID, task=RUNNING)
 
 
 async def log_in(browser: Browser, home: URL) -> Page:
@@ -170,7 +171,8 @@ async def main() -> None:
         async_playwright() as playwright,
     ):
         await frontend.log_in(USER, USER)
-        [device] = await frontend.devices(DOMAIN)
+        devices = await frontend.devices(DOMAIN)
+        device = next(each for each in devices if each["name"] == MAIN)
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
         )
@@ -182,7 +184,7 @@ async def main() -> None:
             if not options.names or picture.name in options.names:
                 await take(page, home, picture, options.output)
         await browser.close()
-        await frontend.ask(f"{DOMAIN}.stop_all")
+        await frontend.ask(f"{DOMAIN}.stop_all", config_entry_id=ENTRY_ID)
 
 
 if __name__ == "__main__":
