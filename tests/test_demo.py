@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 import json
 from pathlib import Path
+import struct
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -113,3 +114,21 @@ def test_instance_is_new_once(tmp_path: Path, socket_enabled: None) -> None:
     assert {path.name for path in blueprints.iterdir()} == {
         path.name for path in (ROOT / "blueprints/automation/plex_butler").iterdir()
     }
+
+
+def test_pictures_are_small() -> None:
+    """None of them makes anybody wait, and each is drawn for screens of twice the resolution."""
+    pictures = sorted((ROOT / ".github/images").glob("*.png"))
+    assert {path.stem for path in pictures} == {
+        "automation",
+        "calendar",
+        "dashboard",
+        "device",
+        "logo",
+        "sign-in",
+    }
+    for path in pictures:
+        assert path.stat().st_size < 200_000, path
+        width, height = struct.unpack(">II", path.read_bytes()[16:24])
+        assert width % 2 == height % 2 == 0, path
+        assert width <= 2400, path
