@@ -34,7 +34,7 @@ from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
 
 FOLDER: Final = ROOT / "blueprints"
-FILES: Final = ("backup_then", "do_not_disturb", "morning_report", "not_run_for_days")
+FILES: Final = ("backup_then", "do_not_disturb", "morning_report", "not_run_for_days", "when_the_disks_are_awake")
 SEEN: Final = {task.key for task in KNOWN_TASKS if task.activity_type}
 
 LONG: Final = 24 * 3600
