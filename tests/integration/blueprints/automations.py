@@ -11,6 +11,7 @@ from homeassistant.components.automation import DOMAIN as AUTOMATION
 from homeassistant.components.trace.util import async_get_trace, async_list_traces
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+import pytest
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
 from custom_components.plex_butler.const import DOMAIN
@@ -144,3 +145,9 @@ async def last_trace(house: House) -> dict[str, Any]:
 def errors(trace: dict[str, Any]) -> list[str]:
     """Return the steps that a trace marks as failed."""
     return [path for path, steps in trace["trace"].items() if any("error" in s for s in steps)]
+
+
+def logged_errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what Home Assistant itself has logged as an error, of automations above all."""
+    records = (r for r in caplog.get_records("call") if r.name.startswith("homeassistant."))
+    return [record.getMessage() for record in records if record.levelname == "ERROR"]

@@ -351,3 +351,37 @@ async def test_only_the_server_that_is_watched_gives_way(
         await house.passes(30 * 60, step=60)
         assert commands(server) == [f"POST /butler/{INTROS}"]
         assert commands(attic) == []
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_untouched_each_of_two_servers_gives_way_to_its_own_viewers(
+    house: House, server: SimulatedPlex
+) -> None:
+    async with SimulatedPlex(machine_identifier="f" * 40, friendly_name="Attic") as attic:
+        attic.butler.profiles = server.butler.profiles
+        await use(house, "do_not_disturb")
+        # One that is added later is found.
+        await house.set_up(entry_for(attic), attic)
+        await house.passes(60)
+        for each in (server, attic):
+            each.butler.start(INTROS)
+        await house.passes(60)
+        attic.users.play(player=TABLET, seconds=LONG)
+        await house.passes(60)
+        assert commands(server) == []
+        assert commands(attic) == ["DELETE /butler"]
+        await turns(house, TV, "playing")
+        await house.passes(60)
+        assert commands(server) == ["DELETE /butler"]
+        attic.users.play("stopped", TABLET)
+        await house.passes(40 * 60, step=60)
+        # It is quiet when nobody plays anything from any of them.
+        assert commands(server) == commands(attic) == []
+        await turns(house, TV, "stopped")
+        await attic.stop_listening()
+        await house.passes(40 * 60, step=60)
+        assert commands(server) == [f"POST /butler/{INTROS}"]
+        await attic.listen()
+        await house.passes(35 * 60, step=60)
+        assert commands(attic) == [f"POST /butler/{INTROS}"]
+        assert runs(house) == 0

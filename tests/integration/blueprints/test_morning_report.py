@@ -12,7 +12,14 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import entry_for
-from tests.integration.blueprints.automations import House, errors, last_trace, soon, use
+from tests.integration.blueprints.automations import (
+    House,
+    errors,
+    last_trace,
+    logged_errors,
+    soon,
+    use,
+)
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS
 
@@ -96,4 +103,4 @@ async def test_morning_report_of_a_server_that_is_not_set_up_says_so(
         "Nothing was seen to run.",
         "Attic is not set up at the moment: what it did is not known.",
     ]
-    assert "ERROR" not in caplog.text
+    assert not logged_errors(caplog)

@@ -12,7 +12,14 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import entry_for
-from tests.integration.blueprints.automations import House, errors, last_trace, soon, use
+from tests.integration.blueprints.automations import (
+    House,
+    errors,
+    last_trace,
+    logged_errors,
+    soon,
+    use,
+)
 from tests.simulator import SimulatedPlex
 from tests.task_names import INTROS, LOUDNESS
 
@@ -121,7 +128,7 @@ async def test_nothing_is_told_while_the_server_does_not_answer(
     await days_pass(house, 4)
     assert told == []
     assert not errors(await last_trace(house))
-    assert "ERROR" not in caplog.text
+    assert not logged_errors(caplog)
     await server.listen()
     await house.passes(40)
     await days_pass(house, 1)

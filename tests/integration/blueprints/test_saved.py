@@ -4,7 +4,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.automation import DOMAIN as AUTOMATION
 from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
@@ -72,6 +74,19 @@ async def test_editor_saves_it(
     await editor.save(file, **(FILLED_IN[file] if filled_in else {}))
     logged = [record for record in caplog.records if record.name.startswith("homeassistant")]
     assert not [record for record in logged if record.levelname in ("WARNING", "ERROR")]
+
+
+async def test_configuration_may_name_nothing_but_the_blueprint(
+    hass: HomeAssistant, house: House
+) -> None:
+    config = [
+        {"id": file, "alias": file, "use_blueprint": {"path": f"plex_butler/{file}.yaml"}}
+        for file in FILES
+    ]
+    assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: config})
+    await house.settled()
+    states = {state.name: state.state for state in hass.states.async_all(AUTOMATION)}
+    assert states == dict.fromkeys(FILES, "on")
 
 
 async def test_every_input_is_filled_in(editor: Editor) -> None:

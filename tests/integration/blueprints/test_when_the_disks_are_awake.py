@@ -21,6 +21,7 @@ from tests.integration.blueprints.automations import (
     commands,
     errors,
     last_trace,
+    logged_errors,
     runs,
     use,
 )
@@ -45,8 +46,7 @@ def _calm(server: SimulatedPlex) -> None:
 def _no_errors(caplog: pytest.LogCaptureFixture) -> Generator[None]:
     """Nothing is logged as an error."""
     yield
-    logged = [r for r in caplog.get_records("call") if r.name.startswith("homeassistant")]
-    assert not [r.getMessage() for r in logged if r.levelname == "ERROR"]
+    assert not logged_errors(caplog)
 
 
 def sleep(house: House, state: str = "off") -> None:
@@ -290,6 +290,7 @@ async def test_restart_of_home_assistant_in_the_middle_of_a_task(
     await hass.services.async_call(AUTOMATION, "turn_on", {"entity_id": "all"}, blocking=True)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
     hass.set_state(CoreState.running)
+    await house.settled()
     await house.passes(60)
     assert server.butler.running == (set() if plays else {INTROS})
     assert commands(server) == ([f"DELETE /butler/{INTROS}"] if plays else [])
