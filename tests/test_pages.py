@@ -1,5 +1,6 @@
 """The documentation as a whole: every link leads somewhere, and every picture is there."""
 
+import json
 from pathlib import Path
 import re
 from typing import Final
@@ -205,3 +206,23 @@ def test_blueprints_are_offered() -> None:
         name = blueprint["name"].removeprefix("Plex Butler: ")
         assert f"| **{name[0].upper()}{name[1:]}** |" in text
         assert blueprint["source_url"] == f"{REPOSITORY}/blob/main/{file.relative_to(ROOT)}"
+
+
+def test_messages_are_quoted_as_they_are_shown() -> None:
+    """Whoever looks for what a dialog or a repair says finds it."""
+    english = load("translations/en.json")
+    shown = re.sub(r'"\{\w+}":? ?', "", json.dumps(english["config"], ensure_ascii=False)).lower()
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    adding = page.partition("## While you add or change a server\n")[2].partition("\n## ")[0]
+    messages = re.findall(r"\*\*([A-Z][^*>]+?)\.?\*\*(?= or| [A-Z])", adding)
+    assert len(messages) > 12
+    assert not [message for message in messages if message.lower() not in shown]
+    repairs = page.partition("## Repairs\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([A-Z][^|]+) \| ", repairs, re.MULTILINE)[1:]
+    titles = [issue["title"] for issue in english["issues"].values()]
+    assert len(rows) == len(titles)
+    for title in titles:
+        words = set(re.findall(r"\w+", re.sub(r"\{\w+}", "", title).lower()))
+        assert [
+            row for row in rows if words <= {*re.findall(r"\w+", row.lower()), "of", "instead"}
+        ], title
