@@ -1,10 +1,11 @@
 """The blueprints: each is well-formed, and does what it says, run against the simulator."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 import shutil
-from typing import Any, Final
+from typing import Any, Final, override
 from urllib.parse import quote
 
 from freezegun.api import FrozenDateTimeFactory
@@ -25,8 +26,8 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
+from tests import conftest
 from tests.conftest import entry_for
-from tests.integration.patient_house import House
 from tests.integration.plex_log import set_up_with_log
 from tests.repository import ROOT, load
 from tests.simulator import Profile, SimulatedPlex
@@ -39,6 +40,39 @@ SEEN: Final = {task.key for task in KNOWN_TASKS if task.activity_type}
 LONG: Final = 24 * 3600
 TABLET, TV, PHONE = "Tablet", "Television", "Telephone"
 WATCHED: Final = "binary_sensor.cellar_being_watched"
+
+
+class House(conftest.House):
+    """A House that has settled when all that is left is an automation that waits."""
+
+    @override
+    async def settled(self) -> None:
+        asked = -1
+        while True:
+            silent = await self._until_time_limit()
+            await self.sent()
+            tasks = self.hass._tasks | self.hass._background_tasks
+            if working := [task for task in tasks if not _may_wait(task)]:
+                if not silent:
+                    await asyncio.wait(working)
+                continue
+            requests = [request for server in self.servers for request in server.requests]
+            answered = silent or all(r.status or "websocket" in r.path for r in requests)
+            if answered and len(requests) == asked:
+                return
+            asked = len(requests)
+
+
+def _may_wait(task: asyncio.Future[Any]) -> bool:
+    """Tell whether a task is a stream, an automation, or an action that one waits for."""
+    if not isinstance(task, asyncio.Task):
+        return False
+    what = getattr(task.get_coro(), "__qualname__", "")
+    return conftest._is_stream(task) or what in (
+        "AutomationEntity._async_trigger_if_enabled",
+        "Script.async_run",
+        "ServiceRegistry.async_call",
+    )
 
 
 @pytest.fixture
