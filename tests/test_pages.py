@@ -18,7 +18,6 @@ REPOSITORY: Final[str] = load("manifest.json")["documentation"]
 RAW: Final = REPOSITORY.replace("https://github.com/", "https://raw.githubusercontent.com/")
 BLUEPRINTS: Final = "blueprints/automation/plex_butler"
 PLANNED: Final = {
-    ROOT / "docs" / "dashboard.yaml",
     ROOT / BLUEPRINTS / "when_the_disks_are_awake.yaml",
 }
 """What may be missing until it is made."""

@@ -22,7 +22,6 @@ from tests.integration.patient_house import House
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, SCAN, THUMBS
 
-DASHBOARD: Final = "automations: A dashboard"
 MAINTENANCE: Final = "binary_sensor.nas_maintenance"
 
 
@@ -38,7 +37,7 @@ def test_every_example_is_run() -> None:
         for name, *number in [[ast.literal_eval(argument) for argument in call.args]]
     }
     found = {(name, number) for name, blocks in EXAMPLES.items() for number in range(len(blocks))}
-    assert run - {(DASHBOARD, 0)} == found - {(DASHBOARD, 0)}
+    assert run == found
 
 
 @pytest.fixture
@@ -318,34 +317,3 @@ async def test_condition_is_met_while_one_of_the_tasks_runs(
         hass.bus.async_fire("ask")
         await house.settled()
         assert len(calls) == met
-
-
-# A dashboard
-
-
-@pytest.mark.usefixtures("loaded")
-@pytest.mark.skipif(DASHBOARD not in EXAMPLES, reason="there is none yet")
-async def test_dashboard_shows_what_is_there(hass: HomeAssistant) -> None:
-    """Every entity on it is there when a server was added, and no card has to be installed."""
-    named, cards = list[str](), list[str]()
-
-    def look(part: Any) -> None:
-        if isinstance(part, dict):
-            if isinstance(part.get("type"), str):
-                cards.append(part["type"])
-            for key, value in part.items():
-                if key in ("entity", "entity_id", "entities"):
-                    named.extend(each for each in [value] if isinstance(each, str))
-                    named.extend(
-                        e for e in value if isinstance(e, str) and not isinstance(value, str)
-                    )
-                look(value)
-        elif isinstance(part, list):
-            for each in part:
-                look(each)
-
-    look(example("automations: A dashboard"))
-    assert cards
-    assert not [card for card in cards if card.startswith("custom:")]
-    assert named
-    assert not [entity_id for entity_id in named if not hass.states.get(entity_id)]
