@@ -33,16 +33,16 @@ NOT_SEEN: Final = (
             0,
             True,
             "Succeeded after 5 s according to Plex's log.",
-            "succeeded after 5 s (Plex\'s log)",
+            "succeeded after 5 s (Plex's log)",
         ),
-        (0, False, "Succeeded according to Plex's log.", "succeeded (Plex\'s log)"),
+        (0, False, "Succeeded according to Plex's log.", "succeeded (Plex's log)"),
         (
             7,
             True,
             "Failed after 5 s according to Plex's log.",
-            "failed after 5 s (Plex\'s log)",
+            "failed after 5 s (Plex's log)",
         ),
-        (7, False, "Failed according to Plex's log.", "failed (Plex\'s log)"),
+        (7, False, "Failed according to Plex's log.", "failed (Plex's log)"),
     ],
 )
 async def test_words(
