@@ -26,8 +26,9 @@ from custom_components.plex_butler.plex.errors import FloodError
 from custom_components.plex_butler.plex.log import (
     FLOOD_SPAN,
     LONGEST_FRAME,
-    MOST_FRAMES,
+    MOST_BYTES,
     MOST_LINES,
+    MOST_ROWS,
     MOST_SIGNS,
 )
 from tests.bare_http import FIXTURES
@@ -230,7 +231,14 @@ def test_limits_of_a_frame(log: Reading) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "most"), [(b"{}", MOST_FRAMES), (frame(row(STARTED)), MOST_SIGNS)]
+    ("content", "most"),
+    [
+        (b"{}", MOST_ROWS),
+        (frame(*[row("Butler:")] * 100), MOST_ROWS // 100),
+        (b"{}".ljust(1 << 20), MOST_BYTES >> 20),
+        (frame(row(STARTED)), MOST_SIGNS),
+    ],
+    ids=["frames", "lines", "bytes", "signs"],
 )
 def test_flood_is_cut_off_and_a_long_night_is_not(
     log: Reading, monkeypatch: pytest.MonkeyPatch, content: bytes, most: int

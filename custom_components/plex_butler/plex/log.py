@@ -28,8 +28,10 @@ MOST_LINES: Final = 1_000
 """How many lines of one frame are read."""
 FLOOD_SPAN: Final = 20.0
 """Within how many seconds the limits below count as a flood."""
-MOST_FRAMES: Final = 100_000
-"""How many frames are no flood: more than ten times the highest rate reported, 400 lines a second."""
+MOST_ROWS: Final = 100_000
+"""How many frames and lines are no flood: more than ten times the highest rate reported, 400 a second."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""How many bytes are no flood: more than fifty times the highest rate reported, 50 kB a second."""
 MOST_SIGNS: Final = 500
 """How many signs are no flood; a server has about 22 tasks, and each begins and ends once.
 
@@ -169,7 +171,7 @@ class LogReader:
         """Initialize without a frame."""
         self._tasks = tasks
         self._counts = counts
-        self._frames = self._signs = 0
+        self._rows_read = self._bytes = self._signs = 0
         self._since = monotonic()
 
     def read(self, frame: bytes) -> tuple[LogLine, ...] | None:
@@ -177,9 +179,10 @@ class LogReader:
 
         Raises FloodError.
         """
-        self._frames += 1
+        self._rows_read += 1
+        self._bytes += len(frame)
         self._counts["frames"] += 1
-        if self._frames >= MOST_FRAMES:
+        if self._rows_read >= MOST_ROWS or self._bytes >= MOST_BYTES:
             self._end_span()
         if len(frame) > LONGEST_FRAME:
             self._counts["frames too long"] += 1
@@ -192,7 +195,7 @@ class LogReader:
             return None
         lines = tuple(self._lines(frame))
         self._signs += sum(not isinstance(line.sign, _REPEATED) for line in lines)
-        if self._signs >= MOST_SIGNS:
+        if self._signs >= MOST_SIGNS or self._rows_read >= MOST_ROWS:
             self._end_span()
         return lines or None
 
@@ -200,14 +203,16 @@ class LogReader:
         """Begin to count anew. Raises FloodError if too much has come too fast."""
         now = monotonic()
         span, self._since = now - self._since, now
-        self._frames = self._signs = 0
+        self._rows_read = self._bytes = self._signs = 0
         if span < FLOOD_SPAN:
             raise FloodError("The server's log brings more than any that was seen")
 
     def _lines(self, frame: bytes) -> list[LogLine]:
         lines = []
         rows = rows_of(self._rows(frame))
-        for row in islice(rows, MOST_LINES):
+        for number, row in enumerate(islice(rows, MOST_LINES)):
+            # The first one is counted with its frame.
+            self._rows_read += number > 0
             if sign := self._sign(row.get("message"), row.get("level")):
                 self._counts[_KINDS[type(sign)]] += 1
                 lines.append(LogLine(sign, _time(row.get("time"))))
