@@ -485,6 +485,19 @@ async def test_trigger(house: House, server: SimulatedPlex, sends: Sends) -> Non
     assert told["description"] == "backup completed on Cellar"
 
 
+async def test_one_backup_that_arrives_twice_is_one(
+    house: House, server: SimulatedPlex, sends: Sends
+) -> None:
+    """The account may hold the address from inside as well as the one from outside."""
+    calls = await automate(house.hass, trigger("backup_completed"))
+    server.webhooks.addresses *= 2
+    await sends(server.webhooks.fields(BACKUP))
+    assert len(calls) == 1
+    await house.passes(86400, step=21600)
+    await sends(server.webhooks.fields(BACKUP))
+    assert len(calls) == 2
+
+
 async def test_log_and_webhook_report_one_backup(
     house: House, server: SimulatedPlex, loaded: MockConfigEntry, sends: Sends
 ) -> None:
@@ -511,8 +524,8 @@ async def test_diagnostics_tell_of_which_runs_plex_reports(
     sends: Sends,
     address: str,
 ) -> None:
-    await house.passes(60)
     await sends(server.webhooks.fields(BACKUP))
+    await house.passes(60)
     await house.act(DOMAIN, "start_task", task="backup_database")
     started = dt_util.utcnow()
     await house.passes(5)
