@@ -106,6 +106,13 @@ def test_lines_of_a_night() -> None:
         (f'Butler: Running task "{BACKUP}"', TaskStarted(BACKUP)),
         (f"[Req#1f] Butler: Running delayed task '{BACKUP}'.", TaskStarted(BACKUP)),
         (f"[Butler] [x]Butler:  Running eager task: {BACKUP}", TaskStarted(BACKUP)),
+        (
+            f"Sep  4, 2026 02:00:00 [0x80ac] Debug - Butler: Starting task {BACKUP}",
+            TaskStarted(BACKUP),
+        ),
+        (f"[140001] DEBUG -  [Req#1c90/{'x' * 200}]  Butler: {BACKUP}", TaskMentioned(BACKUP)),
+        (f" Butler: starting Task '{BACKUP}'", TaskStarted(BACKUP)),
+        (f"Butler: scheduling Randomized task '{BACKUP}'", TaskScheduled(BACKUP)),
         ("Butler: Starting task 'Brew coffee'", TaskStarted("Brew coffee")),
         (f"Butler: Scheduling task '{BACKUP}'", TaskScheduled(BACKUP)),
         (f"Butler: Running late, leaving out task '{BACKUP}'", TaskMentioned(BACKUP)),
@@ -173,6 +180,23 @@ def test_corruption_counts_unless_somebody_may_have_typed_it(
 
 
 @pytest.mark.parametrize(
+    ("message", "counts"),
+    [
+        ("Error opening '/db/library.db': database disk image is malformed", True),
+        ("Couldn't load (/db/library.db) database disk image is malformed", True),
+        ("/db/library.db: database disk image is malformed for SQL: select 'x'", True),
+        ("Scanning the film 'The database disk image is malformed'", False),
+        ('Matched "database corruption at line 7"', False),
+        ("No thumbnail of /films/database disk image is malformed (2019).mkv", False),
+        (r"Cannot read C:\films\A database disk image is malformed.mkv", False),
+    ],
+)
+def test_corruption_in_a_name_is_none(log: Reading, message: str, *, counts: bool) -> None:
+    assert log.signs(message, level=0) == [DatabaseCorrupted()] * counts
+    assert log.counts["corruption in quotation marks"] is not counts
+
+
+@pytest.mark.parametrize(
     ("content", "kind"),
     [
         ("Butler: {", "frames not decoded"),
@@ -207,6 +231,11 @@ def test_bare_objects_and_characters_that_are_none_do_no_harm(log: Reading, rows
 )
 def test_line_without_a_time_is_a_sign_all_the_same(log: Reading, time: Any) -> None:
     assert log.reader.read(frame(row(STARTED, time=time))) == (LogLine(TaskStarted(BACKUP), None),)
+
+
+def test_day_may_be_padded(log: Reading) -> None:
+    lines = log.reader.read(frame(row(STARTED, time="Nov  4, 2024 11:00:09.977")))
+    assert lines == (LogLine(TaskStarted(BACKUP), datetime(2024, 11, 4, 11, 0, 9)),)
 
 
 def test_tasks_are_those_that_the_server_lists_now(log: Reading) -> None:

@@ -55,13 +55,13 @@ _ROWS: Final = "LogSentNotification"
 # What stands before the text: in the file the time, the thread and the level; anywhere the number of
 # a request or the name of a component in brackets.
 _PREFIX: Final = re.compile(
-    r"(?:[A-Z][a-z]{2} \d{1,2}, \d{4} [\d:.]{8,15} \[\w{1,20}\] [A-Z]{1,10} - )?"
-    r"(?:\[[^\]]{1,80}\] ?){0,3}"
+    r"\s*(?:(?:[A-Z][a-z]{2} +\d{1,2}, \d{4} [\d:.]{8,15} )?\[\w{1,20}\] [A-Za-z]{1,10} -\s*)?"
+    r"(?:\[[^\]]{1,240}\]\s*){0,3}"
 )
 _BUTLER: Final = "Butler:"
 _LONGEST_TEXT: Final = 400
-_STARTED: Final = re.compile(r"(?:Starting|Running) (?:\w+ )?task\b")
-_SCHEDULED: Final = re.compile(r"Scheduling (?:\w+ )?task\b")
+_STARTED: Final = re.compile(r"(?:Starting|Running) (?:\w+ )?task\b", re.IGNORECASE)
+_SCHEDULED: Final = re.compile(r"Scheduling (?:\w+ )?task\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"['\"]([^'\"]+)['\"]")
 _WORD: Final = re.compile(r"\w+")
 _BACKUP: Final = re.compile(r"Database backup completed: (-?\d{1,10})(?!\d)")
@@ -76,10 +76,15 @@ _EXCEPTIONS: Final = (
     "Fixup threw an exception",
     "Exception inside transaction",
 )
-_CORRUPTED: Final = ("database disk image is malformed", "database corruption at line")
+_CORRUPTED: Final = re.compile("database disk image is malformed|database corruption at line")
+# What ends like this before a phrase is the name of a file, or the beginning of a quotation.
+_IN_A_NAME: Final = re.compile(r"[/\\][^/\\:,;()\[\]]*$")
+_QUOTE: Final = re.compile("\"|(?<!\\w)'|'(?!\\w)")
 # 0 is an error, 1 a warning, 2 information, 3 debug, 4 verbose (OpenAPI).
 _DEBUG_LEVEL: Final = 3
-_TIME: Final = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}) (\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+_TIME: Final = re.compile(
+    r"([A-Z][a-z]{2}) +(\d{1,2}), (\d{4}) (\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?"
+)
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -248,7 +253,10 @@ class LogReader:
             return OptimizationCompleted()
         if text.startswith(_EXCEPTIONS):
             return TaskException()
-        if any(phrase in text for phrase in _CORRUPTED):
+        if found := _CORRUPTED.search(text):
+            if _is_quoted(text[: found.start()]):
+                self._counts["corruption in quotation marks"] += 1
+                return None
             if (int_of(level) or 0) < _DEBUG_LEVEL:
                 return DatabaseCorrupted()
             # Such a line may quote what somebody has typed.
@@ -288,6 +296,11 @@ _KINDS: Final[dict[type[LogSign], str]] = {
     TaskException: "exception",
     DatabaseCorrupted: "corruption",
 }
+
+
+def _is_quoted(before: str) -> bool:
+    """Return whether what follows this text is a part of a file's name, or of a title."""
+    return len(_QUOTE.findall(before)) % 2 == 1 or _IN_A_NAME.search(before) is not None
 
 
 def _time(text: Any) -> datetime | None:
