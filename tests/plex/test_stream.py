@@ -773,15 +773,49 @@ async def test_a_peer_that_goes_on_for_ever_is_left_all_the_same() -> None:
         await left.wait()
 
 
-async def test_many_pings_at_once_block_nothing() -> None:
-    turns = 0
+class Turns:
+    """Counts how often the event loop gets to something else."""
 
-    async def count() -> None:
-        nonlocal turns
+    def __init__(self) -> None:
+        """Begin to count."""
+        self.count = 0
+        self._counting = asyncio.create_task(self._go_on())
+
+    async def _go_on(self) -> None:
         while True:
-            turns += 1
+            self.count += 1
             await asyncio.sleep(0)
 
+    async def stop(self) -> int:
+        """Stop, and return the count."""
+        self._counting.cancel()
+        await asyncio.wait([self._counting])
+        return self.count
+
+
+async def test_flood_that_is_cut_off_blocks_nothing() -> None:
+    """Nor does what has arrived already when it is cut off."""
+    row = {"message": "Butler: Starting task 'BackupDatabase'", "level": 3}
+    line = message(json.dumps({"LogSentNotification": row}))
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(line * 2_000)
+        await reader.read()
+
+    async with (
+        peer(flood) as url,
+        client_for(url) as client,
+        client.log(LogReader(lambda: {"BackupDatabase"}, Counter())) as lines,
+    ):
+        await asyncio.sleep(0.2)
+        turns = Turns()
+        with pytest.raises(FloodError):
+            async for _ in lines:
+                pass
+        assert await turns.stop() > 150
+
+
+async def test_many_pings_at_once_block_nothing() -> None:
     async def ping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(message(b"", PING) * 5_000 + NEWS + message(b"\x03\xe8", CLOSE))
         await reader.read()
@@ -792,10 +826,9 @@ async def test_many_pings_at_once_block_nothing() -> None:
         client.notifications() as changes,
     ):
         await asyncio.sleep(0.2)
-        counting = asyncio.create_task(count())
+        turns = Turns()
         assert await next_of(changes) == (ENDED,)
-        counting.cancel()
-    assert turns > 100
+        assert await turns.stop() > 100
 
 
 @pytest.mark.parametrize("kind", [TEXT, BINARY])

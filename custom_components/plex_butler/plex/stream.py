@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+import socket as sockets
 from typing import Any, Final
 
 from aiohttp import (
@@ -84,13 +85,20 @@ async def _results[T](
     parse: Callable[[Any], T | None],
     types: tuple[WSMsgType, ...],
 ) -> AsyncGenerator[T]:
+    flood = None
     frames = size = 0
     try:
         async for message in socket:
             if message.type is WSMsgType.PING:
                 await socket.pong(message.data)
-            elif message.type in types:
-                if (result := parse(message.data)) is not None:
+            elif message.type in types and not flood:
+                try:
+                    result = parse(message.data)
+                except FloodError as err:
+                    # What has arrived already is dropped in small steps: aiohttp would do that at once.
+                    flood, result = err, None
+                    _shut_down(socket)
+                if result is not None:
                     yield result
                 size += len(message.data)
             frames += 1
@@ -100,6 +108,14 @@ async def _results[T](
                 await asyncio.sleep(0)
     except ClientError, OSError:
         # A ping could not be answered, because the connection was closed behind it.
-        return
+        pass
+    if flood:
+        raise flood
     if socket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
         raise FloodError("The server has sent a frame that is larger than any that was seen")
+
+
+def _shut_down(socket: ClientWebSocketResponse[Any]) -> None:
+    """Let nothing more arrive over a connection."""
+    with suppress(OSError):
+        socket.get_extra_info("socket").shutdown(sockets.SHUT_RDWR)
