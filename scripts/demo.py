@@ -3,15 +3,13 @@
 import argparse
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 import fcntl
 import getpass
 import hashlib
 import json
 import os
 from pathlib import Path
-import secrets
 import shutil
 import signal
 import sys
@@ -19,41 +17,22 @@ from typing import Any, Final, TextIO
 
 import aiohttp
 
-from tests.live.connection import FrontendError, LoginError
-from tests.live.frontend import Frontend
-from tests.live.instance import RESTART, Instance
-from tests.live.process import REPOSITORY, ProcessDiedError, free_port, is_free
-from tests.live.simulator import SimulatorProcess
+from scripts.demo_home import DOMAIN, time_zone
+from scripts.demo_kept import Kept
+from scripts.demo_run import DemoError, Server, run, run_simulated, say
+from tests.live.connection import FrontendError
+from tests.live.instance import Instance
+from tests.live.process import REPOSITORY, ProcessDiedError, is_free
 
 STATE: Final = REPOSITORY / ".demo"
-DOMAIN: Final = "plex_butler"
-USER: Final = "demo"
 DEFAULT_PORT: Final = 8123
-
-
-class DemoError(Exception):
-    """The demo cannot go on; the text tells the user why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What is entered in the form of the config flow."""
-
-    url: str
-    token: str
-
-
-def say(text: str) -> None:
-    """Print a line, unless the terminal is gone."""
-    with suppress(OSError):
-        print(text, flush=True)
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/demo",
-        description="Start a simulated Plex Media Server and a Home Assistant that has it.",
+        description="Start simulated Plex Media Servers and a Home Assistant that has one of them.",
         epilog="The token of a real server is taken from PLEX_TOKEN, or asked for.",
     )
     parser.add_argument("--server", metavar="URL", help="use this real server, not a simulated one")
@@ -113,90 +92,6 @@ def ask_token() -> str:
     return getpass.getpass("Token of the server's owner (it is not shown): ")
 
 
-def simulator(folder: Path) -> SimulatorProcess:
-    """Prepare the simulator, with the address and token that Home Assistant may know already."""
-    file = folder / "simulator.json"
-    if file.exists():
-        kept: dict[str, Any] = json.loads(file.read_text())
-        if not is_free(kept["port"]):
-            raise DemoError(
-                f"Port {kept['port']}, where the simulator has to listen, is taken: "
-                "free it, or begin anew with --fresh."
-            )
-    else:
-        kept = {"port": free_port(), "token": secrets.token_urlsafe(15)}
-        file.write_text(json.dumps(kept))
-    options = ["--profile", "demo", "--nightly"]
-    options += ["--port", str(kept["port"]), "--token", kept["token"]]
-    return SimulatorProcess(folder / "simulator.log", *options)
-
-
-async def add_server(frontend: Frontend, server: Server) -> None:
-    """Add the server as a user would; DemoError, in the form's own words, if it comes back."""
-    menu = await frontend.start_flow(DOMAIN)
-    result = await frontend.continue_flow(menu["flow_id"], {"next_step_id": "manual"})
-    answer: dict[str, Any] = {"url": server.url, "token": server.token, "verify_ssl": True}
-    while result["type"] == "form":
-        result = await frontend.continue_flow(result["flow_id"], answer)
-        answer = {}
-        if text := await frontend.error_of(result):
-            raise DemoError(f"Home Assistant cannot add the server. {text}")
-    if result["type"] != "create_entry":
-        raise DemoError(f"Home Assistant cannot add the server: {result.get('reason')}")
-
-
-async def set_up(instance: Instance, server: Server | None) -> str:
-    """Log in, add the server if it is to be added, and return the page to look at."""
-    async with instance.frontend(USER, USER) as frontend:
-        if server is not None:
-            say("Adding the server ...")
-            await add_server(frontend, server)
-        devices = await frontend.devices(DOMAIN)
-    page = f"config/devices/device/{devices[0]['id']}" if devices else "config/integrations"
-    return str(instance.url / page)
-
-
-async def watch(instance: Instance, simulated: SimulatorProcess | None) -> None:
-    """Stay until one of the two ends; start Home Assistant again when that is what it wants."""
-    while instance.process:
-        running = {asyncio.create_task(instance.process.wait(), name="Home Assistant")}
-        if simulated and simulated.process:
-            running.add(asyncio.create_task(simulated.process.wait(), name="The simulator"))
-        try:
-            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in running:
-                task.cancel()
-        task = ended.pop()
-        if task.get_name() != "Home Assistant" or task.result() != RESTART:
-            raise DemoError(f"{task.get_name()} has ended; its log is in {instance.folder}.")
-        say("Home Assistant restarts ...")
-        await instance.start()
-
-
-async def run(
-    instance: Instance, server: Server | None, simulated: SimulatorProcess | None
-) -> None:
-    """Start both, tell where they are, and stay until one ends or the user wants no more."""
-    async with AsyncExitStack() as stack:
-        if simulated:
-            stack.push_async_callback(simulated.stop)
-            say("Starting the simulator ...")
-            await simulated.start()
-            if not has_entry(instance.folder):
-                server = Server(simulated.url, simulated.token)
-        stack.push_async_callback(instance.stop)
-        stack.callback(say, "Stopping ...")
-        say("Starting Home Assistant ...")
-        await instance.start()
-        try:
-            page = await set_up(instance, server)
-        except LoginError:
-            page = f"{instance.url} (log in as you have set it up)"
-        say(f"\n  {page}\n  user {USER}, password {USER}\n\nCtrl-C ends it.")
-        await watch(instance, simulated)
-
-
 async def until_signal(work: Coroutine[Any, Any, None]) -> None:
     """Do the work, and undo it in order at the first signal that asks to end."""
     task = asyncio.create_task(work)
@@ -220,12 +115,19 @@ def demo(options: argparse.Namespace, folder: Path) -> None:
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    server = simulated = None
-    if not options.server:
-        simulated = simulator(folder)
-    elif not has_entry(folder):
-        server = Server(options.server, ask_token())
-    asyncio.run(until_signal(run(Instance(folder, port=port), server, simulated)))
+    if options.server:
+        server = None if has_entry(folder) else Server(options.server, ask_token())
+        instance = Instance(folder, port=port, time_zone=time_zone())
+        asyncio.run(until_signal(run(instance, server)))
+        return
+    kept = Kept.load(folder)
+    for taken in kept.ports:
+        if not is_free(taken):
+            raise DemoError(
+                f"Port {taken}, where a simulated server has to listen, is taken: "
+                "free it, or begin anew with --fresh."
+            )
+    asyncio.run(until_signal(run_simulated(folder, port, kept)))
 
 
 def main() -> int:

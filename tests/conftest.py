@@ -13,10 +13,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.ssl import get_default_context
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
 # First, or the harness's own folder of that name is found instead.
@@ -27,6 +24,7 @@ from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.certificates import AUTHORITY
 from tests.flow.names import Names
 from tests.flow.user import User
+from tests.passing_time import async_fire_time_changed, rest
 from tests.simulator import Faults, SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.texts import TEXTS, watch
@@ -196,8 +194,7 @@ class House:
 
     async def sent(self) -> None:
         """Wait until what is being asked has arrived; the answer may take its time."""
-        for _ in range(100):
-            await asyncio.sleep(0)
+        await rest()
 
     async def passes(self, seconds: float, *, step: float = 5) -> None:
         """Let time pass, in steps that are not longer than the fastest polling."""

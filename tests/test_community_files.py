@@ -25,7 +25,6 @@ ELEMENTS: Final = {
     "textarea": {"label", "description", "placeholder", "value", "render"},
 }
 """The elements of a form, with the attributes that they may have."""
-PAGES: Final = sorted(path for path in repository_files() if path.suffix == ".md")
 
 
 def read(path: Path) -> Any:
@@ -95,19 +94,6 @@ async def test_bug_report_asks_for_what_the_diagnostics_hold(
                 part = part[key]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_between_files_lead_somewhere(path: Path) -> None:
-    """A link into this repository leads to a file, or to a page that GitHub has for each."""
-    for target in re.findall(r"\]\(([^)\s]+)\)|^\[[^]]+]: (\S+)$", path.read_text(), re.MULTILINE):
-        link = "".join(target)
-        if re.match(r"https://|#", link):
-            continue
-        if match := re.fullmatch(r"\.\./\.\./(security|issues|compare|releases)/\S+", link):
-            assert path.parent == ROOT, match
-            continue
-        assert (path.parent / link.partition("#")[0]).exists(), link
-
-
 def test_nobody_has_an_address_that_does_not_exist() -> None:
     """There is no e-mail address but those of examples."""
     address = re.compile(r"[\w.+-]+@(?=[\w-]+\.)([\w.-]+\w)")
@@ -117,11 +103,14 @@ def test_nobody_has_an_address_that_does_not_exist() -> None:
                 assert found[1].endswith(("example.org", "example.com")), (path, found[0])
 
 
-def test_what_they_tell_of_is_there() -> None:
-    """The scripts and folders that contributors are told of exist."""
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    for name in re.findall(r"`((?:scripts|tests)/[\w./]*)", text):
+@pytest.mark.parametrize(
+    "page", ["CONTRIBUTING.md", "docs/development.md", "docs/how-it-works.md", "SECURITY.md"]
+)
+def test_what_they_tell_of_is_there(page: str) -> None:
+    """The scripts, folders and files that contributors are told of exist."""
+    text = (ROOT / page).read_text()
+    for name in re.findall(r"(?:`|^)((?:scripts|tests)/[\w./]*)", text, re.MULTILINE):
         assert (ROOT / name).exists(), name
     integration = ROOT / "custom_components/plex_butler"
-    for name in re.findall(r"`((?:plex|runs|butler|flow)/[\w./]*)`", text):
+    for name in re.findall(r"`(?!tests/)((?:(?:plex|runs|butler|flow)/)?\w+(?:\.py|/))`", text):
         assert (integration / name).exists(), name

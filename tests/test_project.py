@@ -8,7 +8,6 @@ from pathlib import Path
 import re
 import struct
 from typing import Final
-from urllib.parse import quote
 
 from homeassistant import generated
 from homeassistant.const import Platform
@@ -16,7 +15,6 @@ import pytest
 import yaml
 
 from custom_components.plex_butler.const import PLATFORMS
-from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 from tests.repository import INTEGRATION, ROOT, load, repository_files
 
 WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -294,19 +292,3 @@ def test_workflows_are_locked_down(file: Path) -> None:
                 assert step["with"]["persist-credentials"] is False, name
     for line in re.findall(r".*\buses: [^.\n].*", source):
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # (v\d|ma)", line), line
-
-
-def test_readme_offers_each_blueprint_and_tells_of_each_task() -> None:
-    """The badges lead to the files, and the table of tasks is that of the code."""
-    readme = (ROOT / "README.md").read_text()
-    blueprints = sorted((ROOT / "blueprints").rglob("*.yaml"))
-    assert blueprints
-    for file in blueprints:
-        url = yaml.safe_load(file.read_text().replace("!input", ""))["blueprint"]["source_url"]
-        assert url.endswith(f"/blob/main/{file.relative_to(ROOT)}")
-        assert f"blueprint_url={quote(url, safe='')})" in readme
-    names = load("translations/en.json")["entity"]["switch"]
-    for task in KNOWN_TASKS:
-        [row] = re.findall(rf"^\| {names[task.key]['name']} \| (.*?) \|", readme, re.MULTILINE)
-        for type_ in {task.activity_type, *task.ambiguous_types} - {None}:
-            assert f"`{type_}`" in row, task.key

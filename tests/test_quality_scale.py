@@ -10,6 +10,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
+from tests.pages import headings
 from tests.repository import INTEGRATION, ROOT, load
 
 RULES: Final[dict[str, Any]] = yaml.safe_load((INTEGRATION / "quality_scale.yaml").read_text())[
@@ -60,23 +62,25 @@ PROJECT: Final = {
 }
 """A file of the project, and what stands in it."""
 DOCS: Final = {
-    "docs-actions": "# Actions",
-    "docs-conditions": "# .*[Cc]onditions",
-    "docs-configuration-parameters": "# .*(Plex's own word|[Oo]ptions)",
-    "docs-data-update": "# How data is updated",
-    "docs-examples": "# (Automations|Examples)",
-    "docs-high-level-description": "# Plex Butler",
-    "docs-installation-instructions": "# (Install|Installation)",
-    "docs-installation-parameters": r"\| \*\*Server address\*\* \|",
-    "docs-known-limitations": "# Known limitations",
-    "docs-removal-instructions": "# (Remove|Removing)",
-    "docs-supported-devices": "# What you need",
-    "docs-supported-functions": "# Entities",
-    "docs-triggers": "# .*Triggers",
-    "docs-troubleshooting": "# Troubleshooting",
-    "docs-use-cases": "# What you can do with it",
+    "docs-actions": ("docs/actions.md", "## Actions"),
+    "docs-conditions": ("docs/actions.md", "## Conditions"),
+    "docs-configuration-parameters": ("docs/setup.md", "## Options"),
+    "docs-data-update": ("docs/how-it-works.md", "## How data is updated"),
+    "docs-examples": ("docs/automations.md", "# Automations"),
+    "docs-high-level-description": ("README.md", "# Plex Butler for Home Assistant"),
+    "docs-installation-instructions": ("README.md", "## Installation"),
+    "docs-installation-parameters": ("docs/setup.md", "## Address and token"),
+    "docs-known-limitations": ("docs/what-is-known.md", "## Known limitations"),
+    "docs-removal-instructions": ("docs/setup.md", "## Remove Plex Butler"),
+    "docs-supported-devices": ("README.md", "## What you need"),
+    "docs-supported-functions": ("docs/entities.md", "# Entities"),
+    "docs-triggers": ("docs/actions.md", "## Triggers"),
+    "docs-troubleshooting": ("docs/troubleshooting.md", "# Troubleshooting"),
+    "docs-use-cases": ("README.md", "## What you can do with it"),
 }
-"""What the documentation has: the README, or a page of docs."""
+"""A page of the documentation, and the heading on it."""
+WORDS: Final = 40
+"""How many words stand below such a heading at least."""
 
 
 def test_all_rules_are_there() -> None:
@@ -103,8 +107,46 @@ def test_rules_of_the_project(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", DOCS)
 def test_rules_of_the_documentation(rule: str) -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    assert any(re.search(f"^#*{DOCS[rule]}", p.read_text(), re.MULTILINE) for p in pages)
+    name, heading = DOCS[rule]
+    text = (ROOT / name).read_text()
+    assert headings(ROOT / name).count(heading) == 1
+    level, _, _ = heading.partition(" ")
+    section = text.partition(f"{heading}\n")[2]
+    assert len(re.split(rf"^#{{1,{len(level)}}} ", section, flags=re.MULTILINE)[0].split()) >= WORDS
+
+
+def test_documentation_has_all_that_the_integration_offers() -> None:
+    """The fields of the form, the options, and every action, trigger and condition."""
+    english = load("translations/en.json")
+    setup = (ROOT / "docs/setup.md").read_text()
+    for field in english["config"]["step"]["manual"]["data"].values():
+        assert f"| **{field}** |" in setup
+    for option in english["options"]["step"]["init"]["data"].values():
+        assert f"**{option}**" in setup
+        assert f"**{option}**" in (ROOT / "docs/proof.md").read_text()
+    actions = ROOT / "docs/actions.md"
+    assert {f"### {name}" for name in english["services"]} <= set(headings(actions))
+    text = actions.read_text()
+    for kind in ("triggers", "conditions"):
+        for key, texts in english[kind].items():
+            assert re.search(rf"\*\*{texts['name']}\*\* \(?`plex_butler\.{key}`", text), key
+    fields = {name for action in english["services"].values() for name in action.get("fields", {})}
+    assert not [name for name in fields if f"`{name}`" not in text]
+
+
+def test_documentation_has_all_entities() -> None:
+    """Each entity of a server is told of by its name, those of tasks for one task."""
+    told = "".join(
+        (ROOT / f"docs/{name}.md").read_text() for name in ("entities", "schedules", "proof")
+    )
+    example = ("backup_database", "generate_credits_markers")
+    keys = {task.key for task in KNOWN_TASKS} - {*example}
+    for platform, entities in load("translations/en.json")["entity"].items():
+        for key, texts in entities.items():
+            plain = re.sub("_(scheduled|behavior)$", "", key)
+            if plain in keys or "{task}" in texts["name"] or key.startswith(f"{example[1]}"):
+                continue
+            assert re.search(rf"\*{texts['name']}(\*| \(| last)", told), (platform, key)
 
 
 def test_reasons_hold() -> None:

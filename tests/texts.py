@@ -69,6 +69,7 @@ class Texts:
             self.show(f"{step}.description", values)
             for option in result.get("menu_options") or ():
                 self.show(f"{step}.menu_options.{option}", values)
+                self.show(f"{step}.menu_option_descriptions.{option}", values)
             schema = result.get("data_schema") if kind is FlowResultType.FORM else None
             for field in schema.schema if schema else ():
                 self.show(f"{step}.data.{field}", values)

@@ -20,6 +20,7 @@ from .plex import (
     ButlerTask,
     NoButlerError,
     PlexError,
+    Preferences,
     PreferenceValue,
     StartResult,
     StopResult,
@@ -149,10 +150,20 @@ class Commands:
             result = await self._send(start, name, origin)
         return result, sent[0]
 
-    async def set_schedule(self, values: Mapping[str, PreferenceValue], context: Context) -> None:
-        """Set preferences by the server's ids, all at once; what the server has made of them is shown."""
+    async def set_schedule(
+        self,
+        values: Mapping[str, PreferenceValue],
+        context: Context,
+        *,
+        read_before: bool = False,
+    ) -> Preferences:
+        """Set preferences by the server's ids, all at once; what the server has made of them is shown.
+
+        Returns what they were before, read once more if `read_before`.
+        """
         origin = self._origins.async_origin(context)
-        await self._send(partial(self._session.set_preferences, values), origin=origin)
+        command = partial(self._session.set_preferences, values, read_before=read_before)
+        return await self._send(command, origin=origin)
 
     async def _next(self, ended_runs: EndedRuns) -> EndedRun:
         """Return the next run that ends."""

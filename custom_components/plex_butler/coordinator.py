@@ -1,6 +1,7 @@
 """The coordinator of one server: it polls on schedule and shows what is known."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property, partial
@@ -31,6 +32,7 @@ from .plex import (
     Notification,
     PlexClient,
     PlexError,
+    PreferencesChanged,
     Server,
     UnauthorizedError,
 )
@@ -42,6 +44,10 @@ from .runs.models import EndedRun, Origin, RunEvent
 
 SHOW_INTERVAL: Final = 0.25
 """How long a further change of the same task waits to be shown, in seconds."""
+PREFERENCES_INTERVAL: Final = 0.75
+"""How long a further change of preferences waits to be read, in seconds."""
+MOST_PREFERENCE_POLLS: Final = 20
+"""How many polls a minute changes of preferences may cause; further ones wait as others do."""
 
 type PlexButlerConfigEntry = ConfigEntry[PlexButlerCoordinator]
 
@@ -73,6 +79,15 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
                 background=True,
             ),
         )
+        self._preferences_debouncer = Debouncer(
+            hass,
+            LOGGER,
+            cooldown=PREFERENCES_INTERVAL,
+            immediate=True,
+            function=self._async_poll_preferences,
+            background=True,
+        )
+        self._preference_polls = deque[float](maxlen=MOST_PREFERENCE_POLLS)
         self.statistics = Statistics()
         self.session = ButlerSession(client, self.statistics)
         self.outages = Outages(hass, entry, self.statistics)
@@ -139,6 +154,7 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         shown, reported or stored.
         """
         await self.async_shutdown()
+        self._preferences_debouncer.async_shutdown()
         self._limit.async_remove()
         self.run_events.async_close()
         await self._operations.close()
@@ -234,10 +250,21 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.data = replace(self.data, sessions=self.session.viewers.count)
         return partial(self.session.viewers.want, wanted=False)
 
+    async def _async_poll_preferences(self) -> None:
+        self._preference_polls.append(self.hass.loop.time())
+        await self.async_refresh()
+
     @callback
-    def _async_refresh_soon(self) -> None:
+    def _async_refresh_soon(self, *, preferences: bool = False) -> None:
+        """Poll at once, or after an interval that is shorter if preferences have changed."""
+        polls = self._preference_polls
+        if len(polls) == MOST_PREFERENCE_POLLS:
+            preferences &= self.hass.loop.time() - polls[0] > 60
+        refresh = (
+            self._preferences_debouncer.async_call if preferences else self.async_request_refresh
+        )
         self.config_entry.async_create_background_task(
-            self.hass, self.async_request_refresh(), f"{self.name} - refresh", eager_start=True
+            self.hass, refresh(), f"{self.name} - refresh", eager_start=True
         )
 
     # --- the stream
@@ -258,7 +285,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         if not changes:
             return
         if self.session.stream_changed(changes):
-            self._async_refresh_soon()
+            self._async_refresh_soon(
+                preferences=any(isinstance(change, PreferencesChanged) for change in changes)
+            )
         self._async_show_soon()
 
     @callback

@@ -142,9 +142,10 @@ class PlexButlerPreferenceEntity(PlexButlerEntity):
     _attr_entity_category = EntityCategory.CONFIG
 
     def __init__(self, coordinator: PlexButlerCoordinator, key: str, preference_id: str) -> None:
-        """Initialize. `preference_id` is the server's own id."""
+        """Initialize with the server's own id of a preference that it lists."""
         super().__init__(coordinator, key)
         self._preference_id = preference_id
+        self._last_listed = coordinator.data.preferences.by_id[preference_id]
 
     @property
     @override
@@ -157,6 +158,22 @@ class PlexButlerPreferenceEntity(PlexButlerEntity):
     def shown(self) -> Preference | None:
         """Return the preference, None if the server does not list it."""
         return self.coordinator.data.preferences.by_id.get(self._preference_id)
+
+    @property
+    def last_listed(self) -> Preference:
+        """Return the preference as the server lists it, or as it did last.
+
+        Home Assistant shows, and keeps, what there is to choose from also of an entity that is not
+        available.
+        """
+        return self.shown or self._last_listed
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Keep the preference, and write the state if it has changed."""
+        self._last_listed = self.last_listed
+        super()._handle_coordinator_update()
 
     async def async_set(self, value: PreferenceValue) -> None:
         """Set the preference."""

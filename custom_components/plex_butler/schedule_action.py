@@ -23,7 +23,17 @@ _BEHAVIORS: Final[dict[str, PreferenceValue]] = {
 _FIELD_OF: Final[dict[PreferenceValue | None, str]] = {
     value: field for field, value in (_SWITCHES | _BEHAVIORS).items()
 }
-_HOUR: Final = vol.All(vol.Coerce(int), vol.Range(min=0, max=23))
+
+
+def _whole_number(value: Any) -> int:
+    """Validate a whole number: half past two is no hour, and neither is true."""
+    number: float = vol.Coerce(float)(value)
+    if isinstance(value, bool) or not number.is_integer():
+        raise vol.Invalid("expected a whole number")
+    return int(number)
+
+
+_HOUR: Final = vol.All(_whole_number, vol.Range(min=0, max=23))
 _TASKS: Final = vol.All(cv.ensure_list, [cv.string])
 
 SCHEDULE_FIELDS: Final = {
@@ -40,8 +50,7 @@ async def async_set_schedule(
     Both have the fields of the action, so that what was before can be passed to it again.
     """
     values = _values(coordinator, data)
-    before = coordinator.session.preferences
-    await coordinator.commands.set_schedule(values, context)
+    before = await coordinator.commands.set_schedule(values, context, read_before=True)
     return {
         "before": _as_data(before, values),
         "after": _as_data(coordinator.session.preferences, values),

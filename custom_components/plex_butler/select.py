@@ -63,7 +63,7 @@ class WindowSelect(PlexButlerPreferenceEntity, SelectEntity):
     @override
     def options(self) -> list[str]:
         """Return the hours that the server lists."""
-        return [_as_time(hour) for hour in self.shown.options] if self.shown else []
+        return [_as_time(hour) for hour in self.last_listed.options]
 
     @property
     @override
@@ -91,7 +91,7 @@ class BehaviorSelect(PlexButlerPreferenceEntity, SelectEntity):
     @override
     def options(self) -> list[str]:
         """Return the values that the server lists."""
-        return [str(option) for option in self.shown.options] if self.shown else []
+        return [str(option) for option in self.last_listed.options]
 
     @property
     @override

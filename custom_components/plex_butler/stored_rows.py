@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from typing import Any, Final
 
 from homeassistant.util import dt as dt_util
@@ -67,9 +67,9 @@ def _exact[T](kind: type[T]) -> Callable[[Any], T]:
 
 def _time(text: Any) -> datetime:
     time = dt_util.parse_datetime(text, raise_on_error=True)
-    if time.tzinfo is None:
+    # At the ends of the calendar a time does not exist in every zone, and cannot be shown.
+    if time.tzinfo is None or not MINYEAR < time.year < MAXYEAR:
         raise ValueError
-    # Raises for what is out of range.
     return dt_util.as_utc(time)
 
 

@@ -15,6 +15,7 @@ from custom_components.plex_butler.butler.preferences import (
     PreferencesNotListedError,
     PreferencesNotReadError,
 )
+from custom_components.plex_butler.butler.schedule import ACTIVE_INTERVAL
 from custom_components.plex_butler.butler.session import ButlerSession
 from custom_components.plex_butler.butler.statistics import Statistics
 from custom_components.plex_butler.plex import (
@@ -238,6 +239,30 @@ async def test_preferences_that_cannot_be_read_back(
     assert session.preferences.get(START) == 2
     await poll(session)
     assert session.preferences.get(START) == 3
+
+
+async def test_change_that_is_refused_for_longer_is_waited_for_once_more(
+    server: SimulatedPlex, session: ButlerSession, pauses: Pauses, freezer: FrozenDateTimeFactory
+) -> None:
+    server.faults.prefs_unreadable = 2 * TRIES - 1
+    server.change_preferences({START: "4"})
+    session.stream_changed((PreferencesChanged(),))
+    await poll(session)
+    assert session.preferences.window == (2, 5)
+    assert session.pace == ACTIVE_INTERVAL
+    freezer.tick(5)
+    await poll(session)
+    assert session.preferences.window == (4, 5)
+    assert len(asked(server)) == 2 * TRIES
+    assert session.pace > ACTIVE_INTERVAL
+    # Not for ever.
+    server.faults.prefs_unreadable = 3 * TRIES
+    server.change_preferences({START: "6"})
+    session.stream_changed((PreferencesChanged(),))
+    for _ in range(2):
+        await poll(session)
+    assert session.preferences is NO_PREFERENCES
+    assert session.pace > ACTIVE_INTERVAL
 
 
 async def test_list_that_is_gone_after_a_change(

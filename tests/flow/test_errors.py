@@ -216,9 +216,7 @@ async def test_known_server_that_cannot_be_used_is_told_to_who_signs_in(
 ) -> None:
     CA.configure_trust(get_default_context())
     async with SimulatedPlex(tls=EXPIRED) as expired, scripted_server() as other:
-        other.answers["GET /"] = other.answers["GET /identity"] = [
-            http(500, X_Plex_Protocol="1.0")
-        ]
+        other.answers["GET /"] = other.answers["GET /identity"] = [http(500, X_Plex_Protocol="1.0")]
         addresses = {
             "certificate_expired": f"https://127.0.0.1:{expired.port}",
             "server_error": str(other.url),

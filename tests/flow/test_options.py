@@ -1,4 +1,4 @@
-"""The options: which of Plex's own words are used, and the address for its webhook."""
+"""The options: which of Plex's own reports are used, and the address for its webhook."""
 
 import asyncio
 import logging

@@ -16,6 +16,7 @@ from yarl import URL
 
 from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from tests.flow.dialogue import submit
+from tests.passing_time import rest
 from tests.simulator import SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
 
@@ -100,8 +101,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let what goes over sockets arrive; the clock stands still."""
     for _ in range(100_000):
         if condition():
-            for _ in range(100):
-                await asyncio.sleep(0)
+            await rest()
             return
         await asyncio.sleep(0)
     pytest.fail("it never came")

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final, override
 
 COMMANDS: Final = ("start_task", "run_task", "stop_task", "start_all", "stop_all", "set_schedule")
-_STARTS: Final = ("start_task", "run_task", "start_all")
+_READ_FIRST: Final = ("start_task", "run_task", "start_all", "set_schedule")
 _REFUSED: Final = (
     "https_required",
     "no_butler",
@@ -28,7 +28,7 @@ class Kind:
     """A class of faults, as the keys of what is said. An empty key: it works as ever.
 
     `poll`: a poll that reads everything, and a set-up. `sent`: a command that is sent at once, because
-    the server has just answered; starts read the activities first, and say `start`. `later`: a
+    the server has just answered; those that read first what there is say `start`. `later`: a
     command after failed polls. `form`: a server that is entered or chosen, as an error of the form.
     `sign_in`: the menu that a sign-in ends with, if it is not the form. `but`: commands that say
     something else when they are sent at once.
@@ -56,7 +56,7 @@ class Kind:
 
     def at_once(self, command: str) -> str:
         """Return what a command says that is sent just after the server has answered."""
-        return self.but.get(command, self.start if command in _STARTS else self.sent)
+        return self.but.get(command, self.start if command in _READ_FIRST else self.sent)
 
     def after_polls(self, command: str) -> str:
         """Return what a command says after polls have met the fault."""
@@ -93,7 +93,6 @@ CUT: Final = _fails(
     "cannot_connect",
     sent="",
     sign_in="not_reached",
-    but={"set_schedule": "schedule_not_read"},
 )
 BUSY: Final = _fails(
     "busy",
@@ -152,7 +151,6 @@ ENDLESS: Final = _fails(
     "not_plex",
     sent="",
     sign_in="not_reached",
-    but={"set_schedule": "schedule_not_read"},
 )
 PROXY_REFUSES: Final = _fails("proxy refuses", "proxy_refuses")
 TOO_MANY: Final = _fails("too many requests", "too_many_requests")
@@ -186,8 +184,8 @@ def _no_list(name: str, key: str) -> Kind:
 
 
 NO_PREFERENCES: Final = _no_list("no preferences", "schedule_refused")
-NO_PREFERENCES_ADMIN: Final = _no_list("no preferences: not an admin", "not_owner_refused")
-NO_PREFERENCES_ERROR: Final = _no_list("no preferences: an error", "command_server_error")
+NO_PREFERENCES_ADMIN: Final = _no_list("no preferences: not an admin", "not_owner")
+NO_PREFERENCES_ERROR: Final = _no_list("no preferences: an error", "server_error")
 NOT_KEPT: Final = Kind("preferences are not kept", but={"set_schedule": "schedule_differs"})
 
 
@@ -283,6 +281,7 @@ CASES: Final = (
     _case(NO_EFFECT, "no_context"),
     _case(NO_EFFECT, "html_after_command"),
     _case(NO_EFFECT, "stops_under_another_key"),
+    _case(NO_EFFECT, late_sessions=3),
     _case(NO_EFFECT, "refuse_unknown_preference"),
     _case(NO_PREFERENCES_ADMIN, prefs_status=403),
     _case(NO_PREFERENCES, prefs_status=404),

@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.plex_butler.butler.viewers import RECOUNTS
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import House
 from tests.integration.shown import maintenance
@@ -95,15 +96,53 @@ async def test_film_that_plays_already_is_found_before_the_first_state(
 
 
 @pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("late", [1, RECOUNTS])
+async def test_list_that_is_late_is_read_again(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, late: int
+) -> None:
+    await house.passes(60)
+    asked(server)
+    server.faults.late_sessions = late
+    for state, expected in (
+        ("playing", (STATE_ON, 1)),
+        ("paused", (STATE_OFF, 0)),
+        ("playing", (STATE_ON, 1)),
+        ("stopped", (STATE_OFF, 0)),
+    ):
+        server.users.play(state)
+        await house.settled()
+        await house.passes(5 * late)
+        assert shown(hass) == expected
+        assert asked(server) == 1 + late
+        await house.passes(60)
+        assert asked(server) == 0
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_list_that_stays_another_is_not_read_for_ever(
+    hass: HomeAssistant, house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(60)
+    asked(server)
+    server.faults.late_sessions = 1000
+    server.users.play()
+    await house.passes(300)
+    assert shown(hass) == (STATE_OFF, 0)
+    assert asked(server) == 1 + RECOUNTS
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_end_under_another_key(
     hass: HomeAssistant, house: House, server: SimulatedPlex
 ) -> None:
     server.users.play()
     await house.passes(30)
     server.faults.stops_under_another_key = True
+    asked(server)
     server.users.play("stopped")
-    await house.passes(5)
+    await house.passes(60)
     assert shown(hass) == (STATE_OFF, 0)
+    assert asked(server) == 1
 
 
 @pytest.mark.usefixtures("loaded")
@@ -168,7 +207,7 @@ async def test_server_without_a_list_of_sessions(
     assert shown(hass) == (STATE_UNKNOWN, None)
     assert asked(server) == 2
     await house.passes(1500, step=30)
-    assert asked(server) == 2
+    assert asked(server) == 0
     server.butler.start("DeepMediaAnalysis")
     await house.settled()
     assert maintenance(house, server) == STATE_ON
@@ -181,11 +220,26 @@ async def test_server_without_a_list_of_sessions(
     diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     answers = diagnostics["statistics"]["answers"]
     key = "no_list" if fault == "no_sessions" else "not_owner"
-    assert answers[f"sessions: {key}"] == 4
+    assert answers[f"sessions: {key}"] == 2
     setattr(server.faults, fault, False)
     server.users.play()
     await house.passes(700, step=30)
     assert shown(hass) == (STATE_ON, 1)
+
+
+@pytest.mark.parametrize("fault", ["", "no_sessions", "sessions_refused", "watched"])
+async def test_idle_hour_beside_a_stream_asks_little_whatever_the_list_of_sessions(
+    house: House, server: SimulatedPlex, entry: MockConfigEntry, fault: str
+) -> None:
+    if fault == "watched":
+        server.users.play(seconds=86400)
+    elif fault:
+        setattr(server.faults, fault, True)
+    await house.set_up(entry, server)
+    await house.passes(700, step=60)
+    server.requests.clear()
+    await house.passes(3600, step=60)
+    assert len(server.requests) <= 16
 
 
 async def test_nothing_is_asked_for_an_entity_that_is_disabled(

@@ -30,8 +30,8 @@ NIGHT: Final = datetime.fromisoformat("2026-11-24T00:30:00-08:00")
 """Before the window, which is open from 2 to 5, in the harness's time zone."""
 WINDOW: Final = "Maintenance window"
 HOURS: Final = (
-    "Plex runs its scheduled tasks between 2:00 and 5:00 by the server's own clock, as it is set "
-    "now. It is shown as if that clock were the one of Home Assistant."
+    "Plex runs its scheduled tasks between 2:00 and 5:00 by the clock of the server. These are the "
+    "current settings. They are shown as if the server had the same clock as Home Assistant."
 )
 
 
@@ -153,7 +153,7 @@ async def test_run_is_shown_from_its_start_to_its_end(
         "2026-11-24 04:00:00",
     )
     assert state.attributes["description"] == (
-        "Still running: when it will end is not known, whatever is shown as its end. "
+        "Still running. When it will end is not known, and the end shown here is only a placeholder. "
         "Observed. Started by Every night."
     )
     assert await told(house, server) == [
@@ -190,16 +190,16 @@ async def test_what_is_not_known_is_said(
     found = await events(house, server, NIGHT, NIGHT + timedelta(hours=1))
     assert {each["summary"]: each["description"] for each in found} == {
         "Backup database": (
-            "The end was not seen: what is shown is when the task was last known to run. "
+            "The end was not seen. The time shown is when the task was last known to be running. "
             "This is assumed, not observed. Started by Home Assistant."
         ),
         "Generate intro markers": (
-            "Stopped. The start was not seen: what is shown is when the task was first seen. "
+            "Stopped. The start was not seen. The time shown is when the task was first seen. "
             "Observed. Not started by Home Assistant."
         ),
         "Deep media analysis": (
-            "Still running: when it will end is not known, whatever is shown as its end. "
-            "The start was not seen: what is shown is when the task was first seen. "
+            "Still running. When it will end is not known, and the end shown here is only a placeholder. "
+            "The start was not seen. The time shown is when the task was first seen. "
             "This is assumed, not observed."
         ),
     }

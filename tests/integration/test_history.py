@@ -297,6 +297,9 @@ async def test_file_that_cannot_be_read_is_forgotten(
         ROW | {"task": None},
         ROW | {"outcome": "exploded"},
         ROW | {"last_known": "yesterday"},
+        ROW | {"since": "0001-01-01T00:00:00+00:00"},
+        ROW | {"since": "9999-12-31T23:59:59+00:00"},
+        ROW | {"ended": "0001-01-01T00:00:00+14:00"},
         ROW | {"started_by": "user"},
         ROW | {"started_by": {"context_id": 7}},
         {key: value for key, value in ROW.items() if key != "since"},
@@ -316,6 +319,32 @@ async def test_row_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
     history = await EntryFile(hass, "x", HISTORY).load()
     assert {run.task for run in history.copy()} == {BACKUP, INTROS}
     assert caplog.text.count("cannot be read and are forgotten") == 1
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("year", ["0001", "0002", "1970", "9998", "9999"])
+async def test_times_that_cannot_be_hide_no_other_run(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    year: str,
+    zone: str,
+) -> None:
+    await hass.config.async_set_time_zone(zone)
+    wrong = {
+        field: ROW | {"task": INTROS, field: f"{year}-{day}+00:00"}
+        for field, day in (("since", "01-01T00:00:00"), ("last_known", "12-31T23:59:59"))
+    }
+    store(hass_storage, entry, *wrong.values(), ROW)
+    await house.set_up(entry, server)
+    entity_id = house.entity_id(server, "calendar", "maintenance")
+    period = {"start_date_time": "2026-11-20T01:00:00Z", "end_date_time": "2026-11-20T03:00:00Z"}
+    answer = await house.act("calendar", "get_events", True, entity_id=entity_id, **period)
+    titles = [event["summary"] for event in answer[entity_id]["events"]]
+    assert "Backup database" in titles
+    assert (BACKUP, "finished") in outcomes(await get_runs(house))
 
 
 async def test_what_is_too_old_or_too_much_is_dropped_when_the_file_is_read(

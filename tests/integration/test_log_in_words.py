@@ -21,7 +21,7 @@ from tests.simulator import Profile, SimulatedPlex
 
 SEEN: Final = "Observed: Plex's log names the task. Started by Home Assistant."
 NOT_SEEN: Final = (
-    "The start was not seen: what is shown is when the task was first seen. "
+    "The start was not seen. The time shown is when the task was first seen. "
     "Observed: Plex's log names the task. Not started by Home Assistant."
 )
 
@@ -29,10 +29,20 @@ NOT_SEEN: Final = (
 @pytest.mark.parametrize(
     ("code", "seen", "text", "line"),
     [
-        (0, True, "Succeeded after 5 s, says Plex's log.", "succeeded after 5 s, says Plex's log"),
-        (0, False, "Succeeded, says Plex's log.", "succeeded, says Plex's log"),
-        (7, True, "Failed after 5 s, says Plex's log.", "failed after 5 s, says Plex's log"),
-        (7, False, "Failed, says Plex's log.", "failed, says Plex's log"),
+        (
+            0,
+            True,
+            "Succeeded after 5 s according to Plex's log.",
+            "succeeded after 5 s (Plex's log)",
+        ),
+        (0, False, "Succeeded according to Plex's log.", "succeeded (Plex's log)"),
+        (
+            7,
+            True,
+            "Failed after 5 s according to Plex's log.",
+            "failed after 5 s (Plex's log)",
+        ),
+        (7, False, "Failed according to Plex's log.", "failed (Plex's log)"),
     ],
 )
 async def test_words(

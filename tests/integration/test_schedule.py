@@ -33,6 +33,7 @@ import voluptuous as vol
 
 from custom_components.plex_butler.butler.preferences import TRIES
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.coordinator import MOST_PREFERENCE_POLLS
 from tests.conftest import House, entry_for
 from tests.simulator import SimulatedPlex
 from tests.simulator.prefs import Setting
@@ -169,6 +170,49 @@ async def test_change_in_plex_web_is_shown_at_once(house: House, server: Simulat
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_changes_in_plex_web_that_follow_each_other_are_shown_within_a_second_each(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(10)
+    for hour in (3, 4, 6):
+        server.change_preferences({"ButlerStartHour": str(hour)})
+        await house.passes(0.9, step=0.3)
+        assert house.state(server, SELECT, START).state == f"{hour:02}:00"
+    # A second after a poll that has another reason.
+    server.users.play()
+    await house.settled()
+    await house.passes(0.1)
+    server.change_preferences({"ButlerStartHour": "7"})
+    await house.passes(0.9, step=0.3)
+    assert house.state(server, SELECT, START).state == "07:00"
+    # A flood of them is no flood of requests.
+    server.requests.clear()
+    for hour in range(20):
+        server.change_preferences({"ButlerStartHour": str(hour)})
+        await house.passes(0.1)
+    await house.passes(1, step=0.5)
+    # The harness fires timers half a second early.
+    assert sum(request.path == "/:/prefs" for request in server.requests) <= 10
+    assert house.state(server, SELECT, START).state == "19:00"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_server_that_tells_of_changes_all_the_time_is_not_asked_all_the_time(
+    house: House, server: SimulatedPlex
+) -> None:
+    await house.passes(10)
+    server.requests.clear()
+    for minute in range(1, 4):
+        for second in range(60):
+            server.change_preferences({"ButlerStartHour": str(second % 24)})
+            await house.passes(1)
+        polls = sum(request.path == "/:/prefs" for request in server.requests)
+        assert polls <= minute * (MOST_PREFERENCE_POLLS + 12)
+    await house.passes(5)
+    assert house.state(server, SELECT, START).state == "11:00"
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_change_in_plex_web_is_shown_although_the_list_is_refused_for_a_while(
     house: House, server: SimulatedPlex
 ) -> None:
@@ -254,17 +298,23 @@ async def test_value_that_is_not_listed_is_unknown(
 async def test_list_that_is_gone_removes_nothing(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry, status: int
 ) -> None:
-    before = registered(hass, loaded)
+    before, options = registered(hass, loaded), {START: 24, PREVIEWS: 3, BACKUP: 0}
     server.faults.prefs_status = status
     await house.passes(7500, step=300)
     assert registered(hass, loaded).keys() == before.keys()
     for platform, key in ((SELECT, START), (SELECT, PREVIEWS), (SWITCH, BACKUP)):
-        assert house.state(server, platform, key).state == STATE_UNAVAILABLE
+        state = house.state(server, platform, key)
+        assert state.state == STATE_UNAVAILABLE
+        assert len(state.attributes.get(ATTR_OPTIONS, ())) == options[key]
     assert house.state(server, SWITCH, "task_BackupDatabase").state == STATE_OFF
     await hass.config_entries.async_reload(loaded.entry_id)
     await house.settled()
     assert registered(hass, loaded).keys() == before.keys()
-    assert house.state(server, SELECT, START).state == STATE_UNAVAILABLE
+    for platform, key in ((SELECT, START), (SELECT, PREVIEWS)):
+        state = house.state(server, platform, key)
+        assert state.state == STATE_UNAVAILABLE
+        # Home Assistant has kept them in its registry.
+        assert len(state.attributes[ATTR_OPTIONS]) == options[key]
     assert (await house.act(DOMAIN, "get_tasks", respond=True))[START] is None
     server.faults.prefs_status = 0
     await house.passes(3700, step=300)
@@ -408,10 +458,28 @@ async def test_action_sets_everything_at_once_and_what_was_before_again(
 
 @pytest.mark.usefixtures("loaded")
 async def test_one_end_of_the_window_is_enough(house: House, server: SimulatedPlex) -> None:
-    answer = await set_schedule(house, window_end="0")
+    answer = await set_schedule(house, window_end="0.0")
     assert answer == {"before": {"window_end": 5}, "after": {"window_end": 0}}
     await house.act(DOMAIN, "set_schedule", never="loudness_analysis")
     assert changes(server) == [{"ButlerEndHour": "0"}, {"LoudnessAnalysisBehavior": "never"}]
+
+
+@pytest.mark.usefixtures("loaded", "without_stream")
+async def test_what_was_before_is_what_the_server_had(house: House, server: SimulatedPlex) -> None:
+    """Also if nobody has told of a change in Plex Web yet."""
+    server.change_preferences({"ButlerStartHour": "3"})
+    answer = await set_schedule(house, window_start=4)
+    assert answer == {"before": {"window_start": 3}, "after": {"window_start": 4}}
+    # An hour that has gone meanwhile is not sent.
+    server.preferences.add(Setting("ButlerStartHour", 2, "butler", enum_values="2|3"))
+    err = await refused(house, window_start=5)
+    assert err.translation_key == "schedule_not_listed"
+    assert len(changes(server)) == 1
+    # A list that cannot be read keeps nothing back.
+    server.faults.prefs_unreadable = 1
+    server.change_preferences({"ButlerStartHour": "2"})
+    answer = await set_schedule(house, window_start=3)
+    assert answer == {"before": {"window_start": 2}, "after": {"window_start": 3}}
 
 
 @pytest.mark.usefixtures("loaded")
@@ -486,11 +554,24 @@ async def test_what_is_refused(
 
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
-    "data", [{"window_start": 24}, {"window_end": -1}, {"window_end": "noon"}, {"include": [{}]}]
+    "data",
+    [
+        {"window_start": 24},
+        {"window_end": -1},
+        {"window_end": "noon"},
+        {"window_end": 2.5},
+        {"window_start": True},
+        {"window_start": "inf"},
+        {"window_start": "nan"},
+        {"include": [{}]},
+    ],
 )
-async def test_what_is_no_hour_and_no_task(house: House, data: dict[str, Any]) -> None:
+async def test_what_is_no_hour_and_no_task(
+    house: House, server: SimulatedPlex, data: dict[str, Any]
+) -> None:
     with pytest.raises(vol.Invalid):
         await house.act(DOMAIN, "set_schedule", **data)
+    assert changes(server) == []
 
 
 @pytest.mark.usefixtures("without_stream", "loaded")
@@ -554,11 +635,20 @@ async def test_list_that_is_refused_for_too_long(house: House, server: Simulated
 
 
 @pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(("status", "key"), [(403, "not_owner"), (500, "server_error")])
+async def test_nothing_is_sent_to_a_server_that_does_not_list_what_it_has(
+    house: House, server: SimulatedPlex, status: int, key: str
+) -> None:
+    server.faults.prefs_status = status
+    assert (await refused(house, window_start=4)).translation_key == key
+    assert changes(server) == []
+
+
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("fault", "value", "key"),
     [
         ("prefs_status", 404, "schedule_refused"),
-        ("prefs_status", 403, "not_owner_refused"),
         ("drop_reply", True, "command_not_confirmed"),
         ("still_starting_up", True, "starting_up_refused"),
     ],

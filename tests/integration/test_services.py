@@ -183,7 +183,9 @@ async def test_empty_name_is_told_for_what_it_is(
 
 
 async def test_name_stands_in_quotes(house: House, loaded: MockConfigEntry) -> None:
-    with pytest.raises(ServiceValidationError, match='lists no task named "brew coffee", so'):
+    with pytest.raises(
+        ServiceValidationError, match='does not list a task named "brew coffee", so'
+    ):
         await house.act(DOMAIN, "start_task", task="brew coffee")
 
 
@@ -211,7 +213,7 @@ async def test_task_that_is_named_like_the_key_of_another(
 async def test_command_for_a_task_that_is_not_listed_any_more_is_not_sent(
     house: House, server: SimulatedPlex, entry: MockConfigEntry
 ) -> None:
-    with pytest.raises(ServiceValidationError, match='lists no task named "Vanished"'):
+    with pytest.raises(ServiceValidationError, match='does not list a task named "Vanished"'):
         await entry.runtime_data.commands.stop("Vanished", Context())
     assert commands(server) == []
 
@@ -265,7 +267,7 @@ async def test_task_is_named_in_exactly_one_way(
         {"entity_id": switch, **at},
     ]
     for data in wrong:
-        with pytest.raises(ServiceValidationError, match="Name exactly one task, in one of two"):
+        with pytest.raises(ServiceValidationError, match="Specify exactly one task"):
             await house.act(DOMAIN, action, **data)
     maintenance = house.entity_id(server, "binary_sensor", "maintenance")
     other = MockConfigEntry(domain="other", unique_id="x")

@@ -76,6 +76,14 @@ def test_titles_have_no_placeholders() -> None:
         assert "{" not in step["title"], key
 
 
+def test_every_option_of_a_menu_is_explained() -> None:
+    """Each option has a short name that a button holds, and a description."""
+    for step, menu in STEPS.items():
+        options = menu.get("menu_options", {})
+        assert options.keys() == menu.get("menu_option_descriptions", {}).keys(), step
+        assert all(len(name) <= 30 for name in options.values()), step
+
+
 def test_every_field_of_a_form_is_explained() -> None:
     """Each field has a name and a description."""
     for step, form in STEPS.items():

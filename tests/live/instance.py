@@ -22,6 +22,7 @@ START_TIMEOUT: Final = 120.0
 CONFIGURATION: Final = """\
 homeassistant:
   name: Plex Butler
+  time_zone: {time_zone}
   country: US
   currency: USD
   unit_system: metric
@@ -40,6 +41,14 @@ logger:
 """
 
 
+def write_store(folder: Path, key: str, data: Mapping[str, Any], *, version: int = 1) -> None:
+    """Write a file of the storage, as an instance that does not run keeps it in its folder."""
+    storage = folder / ".storage"
+    storage.mkdir(mode=0o700, exist_ok=True)
+    content = {"version": version, "minor_version": 1, "key": key, "data": data}
+    (storage / key).write_text(json.dumps(content))
+
+
 class Instance:
     """One Home Assistant: a configuration folder, a port, and the process while it runs."""
 
@@ -49,6 +58,7 @@ class Instance:
         *,
         port: int | None = None,
         level: str = "info",
+        time_zone: str = "UTC",
         more: str = "",
         components: Sequence[Path] = (),
         entries: Sequence[Mapping[str, Any]] = (),
@@ -63,6 +73,7 @@ class Instance:
         self.url = URL.build(scheme="http", host="127.0.0.1", port=self.port)
         self.process: Process | None = None
         self._level = level
+        self._time_zone = time_zone
         self._more = more
         self._components = components
         self._entries = entries
@@ -79,8 +90,8 @@ class Instance:
     def _prepare(self) -> None:
         """Write what Home Assistant reads at its start."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        configuration = CONFIGURATION.format(level=self._level) + self._more
-        (self.folder / "configuration.yaml").write_text(configuration)
+        configuration = CONFIGURATION.format(level=self._level, time_zone=self._time_zone)
+        (self.folder / "configuration.yaml").write_text(configuration + self._more)
         for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
             (self.folder / name).touch()
         components = self.folder / "custom_components"
@@ -92,12 +103,13 @@ class Instance:
             if not link.is_symlink():
                 link.symlink_to(source)
         # Not as `http:` in YAML: that is taken back five minutes later.
-        self._store("http", 2, {"stable": self._http(), "pending": None})
+        http = {"stable": self._http(), "pending": None, "yaml_migration_done": True}
+        write_store(self.folder, "http", http, version=2)
         if not (self.folder / ".storage" / "onboarding").exists():
             steps = ["core_config", "analytics", "integration"]
-            self._store("onboarding", 4, {"done": steps})
+            write_store(self.folder, "onboarding", {"done": steps}, version=4)
             if self._entries:
-                self._store("core.config_entries", 1, {"entries": self._entries})
+                write_store(self.folder, "core.config_entries", {"entries": self._entries})
 
     def _http(self) -> dict[str, Any]:
         return {
@@ -109,14 +121,6 @@ class Instance:
             "ssl_profile": "modern",
             "use_x_frame_options": True,
         }
-
-    def _store(self, key: str, version: int, data: Mapping[str, Any]) -> None:
-        storage = self.folder / ".storage"
-        storage.mkdir(mode=0o700, exist_ok=True)
-        content = {"version": version, "minor_version": 1, "key": key, "data": data}
-        if key == "http":
-            content["data"] = {**data, "yaml_migration_done": True}
-        (storage / key).write_text(json.dumps(content))
 
     async def start(self) -> None:
         """Start the process and wait until it serves its frontend.

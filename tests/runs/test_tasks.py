@@ -76,7 +76,7 @@ def test_every_task_has_a_name_and_an_icon(platform: str, others: set[str]) -> N
 def test_a_task_has_one_name_everywhere(key: str) -> None:
     entities = EN["entity"]
     name = entities["switch"][key]["name"]
-    assert entities["sensor"][key]["name"] == f"{name} last run"
+    assert entities["sensor"][key]["name"] == f"{name}: last run"
     assert entities["button"][key]["name"] == f"{name}: run"
     assert entities["switch"][f"{key}_scheduled"]["name"] == f"{name}: scheduled"
     if key in KEYS:

@@ -110,6 +110,10 @@ class Faults:
     stops_under_another_key: bool = False
     """The end of a session is told under another key than the session had (reported)."""
 
+    late_sessions: int = 0
+    """After a report that begins or ends a session, or pauses it, so many answers to
+    /status/sessions are the list from before it (inferred)."""
+
     # Preferences
     refuse_unknown_preference: bool = False
     """PUT /:/prefs answers 400 for a name that it does not know (OpenAPI); measured is 200."""

@@ -37,6 +37,8 @@ class Players:
         self._publish = publish
         self._sessions: dict[str, Session] = {}
         self._last_key = _FIRST_KEY - 1
+        self._before: list[dict[str, Any]] = []
+        self._late = 0
 
     def report(self, player: str, state: str, seconds: float) -> None:
         """Let a player report its state now, and every few seconds from now on.
@@ -44,6 +46,8 @@ class Players:
         One that plays stops by itself after some seconds.
         """
         session = self._sessions.get(player)
+        if session is None or session.state != state:
+            self._before, self._late = self._list(), self._faults.late_sessions
         if session is None:
             session = Session(self._new_key(), state, 381.0)
         if session.next:
@@ -83,10 +87,17 @@ class Players:
             if session.next:
                 session.next.cancel()
         self._sessions.clear()
+        self._late = 0
         self._last_key = _FIRST_KEY - 1
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of `/status/sessions`: paused ones are among them."""
+        if self._late:
+            self._late -= 1
+            return self._before
+        return self._list()
+
+    def _list(self) -> list[dict[str, Any]]:
         return [
             {
                 "sessionKey": session.key,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from ..plex import (
@@ -87,6 +88,11 @@ class ServerPreferences:
         """Return whether the next poll has to read the preferences, because the last read failed."""
         return 0 < self._failed_reads < LOST_AFTER
 
+    @property
+    def change_unread(self) -> bool:
+        """Return whether the next poll has to read a change, because the server refused that."""
+        return self.due and self._changed
+
     def record_change(self) -> None:
         """Record that preferences have changed: the next read may be refused for some seconds."""
         self._changed = True
@@ -107,18 +113,27 @@ class ServerPreferences:
                 self.known = NO_PREFERENCES
 
     async def set(
-        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
-    ) -> None:
+        self,
+        values: Mapping[str, PreferenceValue],
+        *,
+        before_sending: Callable[[], None],
+        read_before: bool = False,
+    ) -> Preferences:
         """Set preferences by the server's ids, read them back and compare them.
 
-        `before_sending` is called just before they are sent, and what it raises keeps them back.
+        Returns what they were before: as last known or, if `read_before`, as the server lists them
+        now, because somebody else may have changed them since. `before_sending` is called just before
+        they are sent, and what it raises keeps them back.
 
         Raises PlexError: PreferencesNotListedError before anything is sent, PreferencesDifferError,
         and PreferencesNotReadError if the server has accepted them, but cannot be asked for them.
         """
         async with self._setting:
-            if ids := [key for key, value in values.items() if not self.known.allows(key, value)]:
-                raise PreferencesNotListedError("The server does not list this", ids)
+            self._require_listed(values)
+            if read_before:
+                await self._read_before()
+                self._require_listed(values)
+            before = self.known
             before_sending()
             try:
                 await self._client.set_preferences(values)
@@ -132,26 +147,40 @@ class ServerPreferences:
                 raise PreferencesNotReadError("The server no longer lists its preferences")
             if ids := [key for key, value in values.items() if self.known.get(key) != value]:
                 raise PreferencesDifferError("The server has other values", ids)
+            return before
+
+    def _require_listed(self, values: Mapping[str, PreferenceValue]) -> None:
+        if ids := [key for key, value in values.items() if not self.known.allows(key, value)]:
+            raise PreferencesNotListedError("The server does not list this", ids)
+
+    async def _read_before(self) -> None:
+        """Read the preferences. Those that are refused, or gone, remain as they were last read."""
+        known = self.known
+        with suppress(PreferencesRefusedError):
+            await self._read()
+        self.known = self.known or known
 
     async def _read_now(self) -> None:
         """Read the preferences; after a change again, for as long as they are refused."""
         tries = TRIES if self._changed else 1
         # A change that is recorded meanwhile counts for the next read.
         self._changed = False
-        preferences = await self._try_to_read(last=tries == 1)
+        preferences = await self._try_to_read(last=tries == 1, waited=False)
         for number in range(2, tries + 1):
             if preferences is not None:
                 break
             await self._pause(PAUSE)
-            preferences = await self._try_to_read(last=number == tries)
+            preferences = await self._try_to_read(last=number == tries, waited=True)
         self.known = preferences or NO_PREFERENCES
         self._failed_reads = 0
 
-    async def _try_to_read(self, *, last: bool) -> Preferences | None:
+    async def _try_to_read(self, *, last: bool, waited: bool) -> Preferences | None:
         """Return the preferences, None if they are refused and may be read again."""
         try:
             return await self._client.preferences()
         except PreferencesRefusedError:
             if last:
+                # What was waited for has to be waited for again.
+                self._changed |= waited
                 raise
             return None

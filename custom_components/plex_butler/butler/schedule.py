@@ -1,4 +1,4 @@
-"""When a server is polled, and for what (README, "How data is updated")."""
+"""When a server is polled, and for what (docs/how-it-works.md)."""
 
 from datetime import datetime, timedelta
 from typing import Final

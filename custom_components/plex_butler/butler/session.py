@@ -99,7 +99,9 @@ class ButlerSession:
         """Return how long to wait before the next poll."""
         return self._schedule.pace(
             self._clock.now(),
-            unsettled=self.tracker.unsettled,
+            unsettled=(
+                self.tracker.unsettled or self.viewers.due or self._preferences.change_unread
+            ),
             stream=self._stream.is_reliable,
         )
 
@@ -384,19 +386,26 @@ class ButlerSession:
         self._statistics.count_answer("stop_all", "accepted")
 
     async def set_preferences(
-        self, values: Mapping[str, PreferenceValue], *, before_sending: Callable[[], None]
-    ) -> None:
+        self,
+        values: Mapping[str, PreferenceValue],
+        *,
+        before_sending: Callable[[], None],
+        read_before: bool = False,
+    ) -> Preferences:
         """Set preferences by the server's ids, read them back and compare them.
 
-        Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
+        Returns what they were before, read once more if `read_before`. Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
         PreferencesNotReadError.
         """
         try:
-            await self._preferences.set(values, before_sending=before_sending)
+            before = await self._preferences.set(
+                values, before_sending=before_sending, read_before=read_before
+            )
         finally:
             # It says which tasks are enabled.
             self._schedule.read_task_list_next()
         self._statistics.count_answer("set_preferences", "kept")
+        return before
 
     @contextmanager
     def _sending_command(self) -> Iterator[None]:

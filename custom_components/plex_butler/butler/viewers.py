@@ -3,16 +3,21 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from ..plex import PlexClient, PlexError, SessionChanged
+from ..plex import NotOwnerError, PlexClient, PlexError, SessionChanged, UnauthorizedError
 from .statistics import Statistics
 
 INTERVAL: Final = timedelta(seconds=25)
 """At least so long between two requests with polls: just less than the time between those of an idle
 server without a stream."""
 RETRY: Final = timedelta(minutes=5)
-"""How long at least to wait after the server has refused, or has no list of sessions."""
+"""How long at least to wait after a failure."""
+RETRY_REFUSED_STREAM: Final = timedelta(minutes=30)
+"""The same if the server has refused, or has no list of sessions, and a stream brings every change."""
+RECOUNTS: Final = 2
+"""How often the next polls request the number again if it contradicts what a player has reported: a
+server may list a session, or leave it out, some seconds later (inferred)."""
 MOST_SESSIONS: Final = 1_000
-"""Of how many sessions the state is kept; others are ignored."""
+"""Of how many sessions the state is kept: of those that were reported last."""
 
 
 class Viewers:
@@ -31,6 +36,10 @@ class Viewers:
         self._wanted = False
         self._requested: datetime | None = None
         self._playing: dict[str, bool] = {}
+        self._began = False
+        self._before: int | None = None
+        self._recounts = 0
+        self._refused = False
 
     def want(self, *, wanted: bool) -> None:
         """Count from now on, or no more."""
@@ -52,11 +61,14 @@ class Viewers:
             return False
         before = self._playing.pop(change.key, None)
         if not change.ended:
-            if before is None and len(self._playing) >= MOST_SESSIONS:
-                return False
             self._playing[change.key] = change.playing
+            if len(self._playing) > MOST_SESSIONS:
+                # The one that has not been reported for the longest time.
+                del self._playing[next(iter(self._playing))]
         changed = before is not change.playing
-        self.due |= changed
+        if changed:
+            self.due, self._recounts = True, RECOUNTS
+            self._began, self._before = change.playing, self.count or None
         return changed
 
     async def count_if_due(self, now: datetime, *, stream: bool) -> None:
@@ -73,13 +85,28 @@ class Viewers:
             count = await self._client.sessions()
         except PlexError as err:
             answer = err.key
+            self._refused = isinstance(err, UnauthorizedError | NotOwnerError)
+        else:
+            self._refused = count is None
         if count is None:
             self._statistics.count_answer("sessions", answer)
         self.count = count
+        if self._recounts and self._is_contradicted(count):
+            self._recounts -= 1
+            self.due = True
+        else:
+            self._recounts = 0
+
+    def _is_contradicted(self, count: int | None) -> bool:
+        """Return whether the last report, that something is played or is no more, was in vain."""
+        if self._began:
+            return count == 0
+        return count is not None and self._before is not None and count >= self._before
 
     def _is_due(self, now: datetime, *, stream: bool) -> bool:
         if self.due or self._requested is None or not self._wanted:
             return self.due
         if self.count is None:
-            return now - self._requested >= RETRY
+            wait = RETRY_REFUSED_STREAM if self._refused and stream else RETRY
+            return now - self._requested >= wait
         return now - self._requested >= INTERVAL and (self.count > 0 or not stream)

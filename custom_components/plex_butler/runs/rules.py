@@ -1,9 +1,8 @@
 """The rules by which runs are concluded, and all their times.
 
-They are the table "What is known about running" of the README, in its order; each function quotes
-the entries that it implements. "You start a task and Plex accepts" and "Plex answers that the task
-was running already" are GRACE and GRACE_ALREADY_RUNNING below, and `outcome`. No function changes
-anything.
+They are the tables of docs/what-is-known.md; each function quotes the entries that it implements.
+"You start a task and Plex accepts" and "Plex answers that the task was running already" are GRACE
+and GRACE_ALREADY_RUNNING below, and `outcome`. No function changes anything.
 """
 
 from collections.abc import Mapping
@@ -70,7 +69,7 @@ def meant_by_row(runs: Mapping[str, TrackedRun], shown: ActivityList) -> str | N
     """Return the task for which the row must be busy, because no other one was started.
 
     "Butler's row turns busy after you started a single task"; None for "Butler's row is busy, and
-    nothing shows why". "A line of Plex's log": of several that the log has named it is the last,
+    nothing shows why". "What Plex's log adds": of several that the log has named it is the last,
     unless another one shows activities.
     """
     if not shown.row_shows_work:
@@ -121,7 +120,7 @@ def start_was_seen(shown: ActivityList, now: datetime) -> bool:
     """Return whether a run with its first evidence now has begun now, so that its start was seen.
 
     Shortly after the first good poll it may have been in a pause between two activities.
-    "A task that was found running" (README, "Triggers and conditions").
+    "A task that was found running" (docs/actions.md).
     """
     if shown.good_polls_since is None:
         return False
@@ -136,7 +135,7 @@ def outcome(
     """Return how a run without evidence has ended, or None if it may still go on.
 
     `meant` is the task that the row was last busy for, and for no other. "Butler's row turns idle
-    and stays so for 10 seconds, or no activity comes".
+    and stays so for 10 seconds", "No activity comes".
     """
     if row is Row.IDLE and run.row_seen_busy:
         return Outcome.FINISHED if _was_seen_to_end(task, run, meant) else Outcome.END_NOT_SEEN
@@ -167,7 +166,7 @@ def _was_seen_to_end(task: str, run: TrackedRun, meant: str | None) -> bool:
 def _awaits_log(task: str, run: TrackedRun, now: datetime) -> bool:
     """Return whether the log will say when a run ends, because it has said when it began.
 
-    "A line of Plex's log". Its silence is no end.
+    "What Plex's log adds". Its silence is no end.
     """
     known = BY_NAME.get(task)
     if run.log_started is None or run.log_gap or not (known and known.end_in_log):
@@ -188,7 +187,7 @@ def starts_anew(run: TrackedRun, now: datetime) -> bool:
 def failed_task(runs: Mapping[str, TrackedRun]) -> str | None:
     """Return the task of an exception that the log reports without a name.
 
-    "A line of Plex's log": it is the only one that runs, and the log has said that it started.
+    "What Plex's log adds": it is the only one that runs, and the log has said that it started.
     """
     running = [task for task, run in runs.items() if run.confirmed]
     if len(running) != 1:
@@ -202,7 +201,7 @@ def by_word_of_log(
 ) -> tuple[Outcome, datetime | None]:
     """Return how and when a run has ended, by the word of the log if there is one.
 
-    "A line of Plex's log".
+    "What Plex's log adds".
     """
     if run.said:
         return run.said, run.said_at

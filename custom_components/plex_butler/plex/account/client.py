@@ -32,9 +32,9 @@ from .models import AccountServer, Pin
 from .parse import is_token, parse_pin, parse_pin_token, parse_servers, parse_webhooks
 
 PLEX_TV: Final = URL("https://plex.tv")
+SIGN_IN_PAGE: Final = "https://app.plex.tv/auth"
 
 _LOGGER = logging.getLogger(__name__)
-_SIGN_IN: Final = "https://app.plex.tv/auth"
 # Shown on the sign-in page and in the list of devices of the account.
 _PRODUCT: Final = "Plex Butler"
 _PINS: Final = "/api/v2/pins"
@@ -92,7 +92,7 @@ class PlexAccount:
             "code": pin.code,
             "context[device][product]": _PRODUCT,
         }
-        return URL(f"{_SIGN_IN}#?{urlencode(query)}", encoded=True)
+        return URL(f"{SIGN_IN_PAGE}#?{urlencode(query)}", encoded=True)
 
     async def token(self, pin: Pin) -> str | None:
         """Return the token of the account, or None as long as the user has not signed in.

@@ -15,5 +15,7 @@ DOMAIN = "plex_tv_for_tests"
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Take the addresses from the configuration."""
     patch.object(client, "PLEX_TV", URL(config[DOMAIN]["plex_tv"])).start()
+    if page := config[DOMAIN].get("sign_in_page"):
+        patch.object(client, "SIGN_IN_PAGE", page).start()
     patch.object(gdm, "GROUP", ("127.0.0.1", config[DOMAIN]["gdm_port"])).start()
     return True

@@ -1,7 +1,4 @@
-"""The example of the README that tells of a server that does not answer."""
-
-import re
-from typing import Any
+"""The example of the documentation that tells of a server that does not answer."""
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
@@ -14,19 +11,10 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
     async_mock_service,
 )
-import yaml
 
 from tests.conftest import House
-from tests.repository import ROOT
+from tests.integration.examples import example
 from tests.simulator import SimulatedPlex
-
-
-def example(alias: str) -> dict[str, Any]:
-    """Return an automation of the README by its alias."""
-    readme = (ROOT / "README.md").read_text()
-    blocks = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL))
-    (automation,) = (block for block in blocks if block.get("alias") == alias)
-    return dict(automation)
 
 
 @pytest.mark.parametrize("away", ["at the start", "later", "never"])

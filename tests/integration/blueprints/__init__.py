@@ -1,0 +1,1 @@
+"""The blueprints: each is well-formed, and does what it says, run against the simulator."""
