@@ -290,8 +290,10 @@ async def test_other_kinds_of_requests_are_dropped(
         data = json.dumps(server.webhooks.fields(BACKUP)).encode()
         async with session.post(address, data=data, headers=headers) as response:
             assert response.status == 200
+        body = multipart(data)
         for method in ("GET", "HEAD", "PUT"):
-            async with session.request(method, address) as response:
+            headers = {"Content-Type": CONTENT_TYPE}
+            async with session.request(method, address, data=body, headers=headers) as response:
                 assert response.status == 200
     assert last_backup(house, server)[0] == STATE_UNKNOWN
     told = [r.getMessage() for r in caplog.records if r.levelno > logging.INFO]
