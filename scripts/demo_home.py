@@ -16,7 +16,7 @@ from tests.live.instance import Instance, write_store
 from tests.live.process import REPOSITORY
 
 DOMAIN: Final = "plex_butler"
-DASHBOARD: Final = "plex-butler"
+DASHBOARD: Final = "plex-maintenance"
 ENTRY_ID: Final = "0000000000000000000000DEMO"
 TAKEN_OVER: Final = "Attic"
 

@@ -17,10 +17,6 @@ from tests.repository import INTEGRATION, ROOT, load, repository_files
 REPOSITORY: Final[str] = load("manifest.json")["documentation"]
 RAW: Final = REPOSITORY.replace("https://github.com/", "https://raw.githubusercontent.com/")
 BLUEPRINTS: Final = "blueprints/automation/plex_butler"
-PLANNED: Final = {
-    ROOT / BLUEPRINTS / "when_the_disks_are_awake.yaml",
-}
-"""What may be missing until it is made."""
 PICTURES: Final = ROOT / ".github" / "images"
 WHAT_IS_KNOWN: Final = ROOT / "docs" / "what-is-known.md"
 
@@ -70,7 +66,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     """The file, the heading or the form is there, or the page is one of those that GitHub has."""
     for link in links(page):
         file, anchor = target(page, link)
-        if file is None or file in PLANNED:
+        if file is None:
             continue
         assert file.is_file(), link
         assert file.is_relative_to(ROOT), link
@@ -197,7 +193,7 @@ def test_blueprints_are_offered() -> None:
     offered = [file for link in readme if (file := target(DOCS[0], link)[0])]
     blueprints = set((ROOT / BLUEPRINTS).glob("*.yaml"))
     badges = [file for file in offered if file.parent == ROOT / BLUEPRINTS]
-    assert {*badges} | PLANNED == blueprints | PLANNED
+    assert {*badges} == blueprints
     assert len(badges) == len({*badges})
     for file in blueprints:
         blueprint = yaml.safe_load(file.read_text().replace("!input", ""))["blueprint"]

@@ -1,10 +1,9 @@
 """Automations that are made from blueprints."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Final, override
+from typing import Any, Final
 
 from aiohttp.test_utils import TestClient
 from homeassistant.components.automation import DOMAIN as AUTOMATION
@@ -15,7 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
 from custom_components.plex_butler.const import DOMAIN
-from tests import conftest
+from tests.integration.patient_house import House
 from tests.repository import ROOT
 from tests.simulator import SimulatedPlex
 
@@ -31,39 +30,6 @@ FILES: Final = (
 LONG: Final = 24 * 3600
 TABLET, TV, PHONE = "Tablet", "Television", "Telephone"
 WATCHED: Final = "binary_sensor.cellar_being_watched"
-
-
-class House(conftest.House):
-    """A House that has settled when all that is left is an automation that waits."""
-
-    @override
-    async def settled(self) -> None:
-        asked = -1
-        while True:
-            silent = await self._until_time_limit()
-            await self.sent()
-            tasks = self.hass._tasks | self.hass._background_tasks
-            if working := [task for task in tasks if not _may_wait(task)]:
-                if not silent:
-                    await asyncio.wait(working)
-                continue
-            requests = [request for server in self.servers for request in server.requests]
-            answered = silent or all(r.status or "websocket" in r.path for r in requests)
-            if answered and len(requests) == asked:
-                return
-            asked = len(requests)
-
-
-def _may_wait(task: asyncio.Future[Any]) -> bool:
-    """Tell whether a task is a stream, an automation, or an action that one waits for."""
-    if not isinstance(task, asyncio.Task):
-        return False
-    what = getattr(task.get_coro(), "__qualname__", "")
-    return conftest._is_stream(task) or what in (
-        "AutomationEntity._async_trigger_if_enabled",
-        "Script.async_run",
-        "ServiceRegistry.async_call",
-    )
 
 
 def commands(server: SimulatedPlex) -> list[str]:

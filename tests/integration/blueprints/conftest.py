@@ -16,7 +16,8 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.plex_butler.const import DOMAIN
-from tests.integration.blueprints.automations import FILES, FOLDER, LONG, Editor, House
+from tests.integration.blueprints.automations import FILES, FOLDER, LONG, Editor
+from tests.integration.patient_house import House
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
 

@@ -12,7 +12,6 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import entry_for
 from tests.integration.blueprints.automations import (
-    House,
     commands,
     errors,
     last_trace,
@@ -20,6 +19,7 @@ from tests.integration.blueprints.automations import (
     soon,
     use,
 )
+from tests.integration.patient_house import House
 from tests.integration.plex_log import set_up_with_log
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP

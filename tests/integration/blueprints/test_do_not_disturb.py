@@ -17,13 +17,13 @@ from tests.integration.blueprints.automations import (
     TABLET,
     TV,
     WATCHED,
-    House,
     commands,
     errors,
     last_trace,
     runs,
     use,
 )
+from tests.integration.patient_house import House
 from tests.simulator import SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, LOUDNESS
 

@@ -13,13 +13,13 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.plex_butler.const import DOMAIN
 from tests.conftest import entry_for
 from tests.integration.blueprints.automations import (
-    House,
     errors,
     last_trace,
     logged_errors,
     soon,
     use,
 )
+from tests.integration.patient_house import House
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS
 

@@ -17,11 +17,11 @@ from tests.integration.blueprints.automations import (
     TV,
     WATCHED,
     Editor,
-    House,
     commands,
     errors,
     last_trace,
 )
+from tests.integration.patient_house import House
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS, THUMBS
 

@@ -17,7 +17,6 @@ from tests.conftest import entry_for
 from tests.integration.blueprints.automations import (
     LONG,
     TV,
-    House,
     commands,
     errors,
     last_trace,
@@ -25,6 +24,7 @@ from tests.integration.blueprints.automations import (
     runs,
     use,
 )
+from tests.integration.patient_house import House
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS, LOUDNESS, THUMBS
 
