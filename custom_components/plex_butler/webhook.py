@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from aiohttp import ClientError
-from aiohttp.hdrs import CONTENT_TYPE
+from aiohttp.hdrs import CONTENT_TYPE, METH_POST
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import Request, RequestPayloadError
 from homeassistant.components import webhook
@@ -35,7 +35,7 @@ def async_register_webhook(hass: HomeAssistant, entry: PlexButlerConfigEntry) ->
     webhook_id = entry.options[CONF_WEBHOOK_ID]
 
     async def handle(_: HomeAssistant, __: str, request: Request) -> None:
-        payload = await _read_payload(request)
+        payload = await _read_payload(request) if request.method == METH_POST else None
         event = parse_webhook(payload, str(entry.unique_id)) if payload else None
         entry.runtime_data.reports.async_record_webhook(event)
 

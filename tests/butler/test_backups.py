@@ -8,6 +8,7 @@ import pytest
 from custom_components.plex_butler.butler.backups import (
     BACKUP_TASK,
     SAME_BACKUP,
+    SAME_REPORT,
     Backups,
     BackupSource,
     GoodBackup,
@@ -73,7 +74,8 @@ def test_report_is_shown_with_its_source(time: Time, backups: Backups) -> None:
     [
         (SAME_BACKUP, LOG, False),
         (SAME_BACKUP + INSTANT, LOG, True),
-        (INSTANT, WEBHOOK, True),
+        (SAME_REPORT, WEBHOOK, False),
+        (SAME_REPORT + INSTANT, WEBHOOK, True),
     ],
 )
 def test_webhook_and_log_report_one_backup(
@@ -161,3 +163,32 @@ def test_clock_that_is_set_makes_no_silence(time: Time, backups: Backups) -> Non
     backups.record_good_backup(WEBHOOK)
     assert backups.last == GoodBackup(time.utc, WEBHOOK)
     assert overdue(backups) is False
+
+
+def test_clock_that_is_set_back_does_not_hide_the_silence(time: Time, backups: Backups) -> None:
+    """The last report lies ahead then, and so may the last run."""
+    backups.record_good_backup(WEBHOOK)
+    time.utc -= timedelta(days=365)
+    time.passes(LIMIT)
+    assert overdue(backups) is False
+    time.passes(INSTANT)
+    assert overdue(backups) is True
+    assert overdue(backups, run(START, Outcome.FINISHED)) is True
+
+
+def test_silence_while_nobody_listens_does_not_count(time: Time, backups: Backups) -> None:
+    time.passes(timedelta(days=1))
+    for _ in range(2):
+        backups.listen(listening=False)
+        time.passes(timedelta(days=30))
+    assert backups.to_store().silence == timedelta(days=1)
+    backups.listen(listening=True)
+    time.passes(timedelta(days=6))
+    assert overdue(backups) is None
+    backups.listen(listening=True)
+    time.passes(INSTANT)
+    assert overdue(backups) is True
+    backups.listen(listening=False)
+    backups.record_good_backup(WEBHOOK)
+    time.passes(LIMIT + INSTANT)
+    assert overdue(backups) is None

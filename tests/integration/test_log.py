@@ -1,5 +1,6 @@
 """Plex's own log in Home Assistant: when it is read, and what it adds to what is shown."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 import json
@@ -8,6 +9,7 @@ from typing import Any, Final
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 import pytest
@@ -211,6 +213,7 @@ async def test_refusal_is_reported_once_and_changes_nothing_else(
     issue = (DOMAIN, f"log_refused_{entry.entry_id}")
     assert issue_registry.async_get_issue(*issue) is None
     await house.act(DOMAIN, "start_task", task="backup_database")
+    await house.passes(5)
     assert issue_registry.async_get_issue(*issue)
     ir.async_ignore_issue(hass, *issue, True)
     assert log_tries(server) == 1
@@ -244,6 +247,7 @@ async def test_option_that_is_turned_off_takes_the_repair_along(
     server.faults.log_refused = 403
     entry = await set_up_with_log(house, server, freezer)
     await house.act(DOMAIN, "start_all")
+    await house.passes(5)
     assert issue_registry.async_get_issue(DOMAIN, f"log_refused_{entry.entry_id}")
     hass.config_entries.async_update_entry(entry, options={CONF_LOG: False})
     await hass.config_entries.async_reload(entry.entry_id)
@@ -294,6 +298,7 @@ async def test_damaged_database_is_reported_once(
     freezer: FrozenDateTimeFactory,
     issue_registry: ir.IssueRegistry,
 ) -> None:
+    server.butler.profiles["DeepMediaAnalysis"] = Profile(duration=3 * HOURLY)
     entry = await set_up_with_log(house, server, freezer)
     issue = (DOMAIN, f"database_corrupted_{entry.entry_id}")
     await house.act(DOMAIN, "start_all")
@@ -301,11 +306,90 @@ async def test_damaged_database_is_reported_once(
         server.log.write("SQLITE3:0x1, 11, database corruption at line 1 of [x]", Level.ERROR)
     await house.settled()
     assert issue_registry.async_get_issue(*issue)
-    # Dismissed, it stays so until the log is opened anew.
+    # Dismissed, it stays so while the damage goes on, also over other connections.
     issue_registry.async_delete(*issue)
+    for hang_up in (False, True):
+        if hang_up:
+            await server.notifications.hang_up()
+            await house.passes(60)
+            assert log_is_open(server)
+        server.log.write("database disk image is malformed", Level.ERROR)
+        await house.settled()
+        assert issue_registry.async_get_issue(*issue) is None
+    # After a while without any it is news again, however long the log was open.
+    await house.passes(HOURLY, step=60)
+    assert log_is_open(server)
     server.log.write("database disk image is malformed", Level.ERROR)
     await house.settled()
-    assert issue_registry.async_get_issue(*issue) is None
+    assert issue_registry.async_get_issue(*issue)
+
+
+async def test_backup_that_has_failed_is_not_good_because_a_part_is_completed(
+    house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    await set_up_with_log(house, server, freezer)
+    await house.act(DOMAIN, "start_task", task="deep_media_analysis")
+
+    async def good(*lines: str) -> bool:
+        for line in lines:
+            server.log.write(line)
+        await house.settled()
+        return house.state(server, "sensor", "last_good_backup").state != "unknown"
+
+    completed = "Database backup completed: 0"
+    assert not await good("Database failed its integrity check, not backing up", completed)
+    assert not await good("Database backup completed: 11", completed)
+    await house.passes(60)
+    assert await good(completed)
+
+
+@pytest.mark.parametrize("silent", ["refused", "no_log", ""])
+async def test_silence_of_a_log_that_says_nothing_anyway_is_not_overdue(
+    house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory, silent: str
+) -> None:
+    if silent == "no_log":
+        server.faults.no_log = True
+    await set_up_with_log(house, server, freezer)
+    await house.act(DOMAIN, "start_task", task="deep_media_analysis")
+    if silent == "refused":
+        server.faults.log_refused = 403
+        await server.notifications.hang_up()
+    await house.passes(60)
+    await house.passes(8 * 86400, step=21600)
+    state = house.state(server, "binary_sensor", "backup_overdue")
+    assert state.state == ("unknown" if silent else "on")
+
+
+async def test_silence_while_the_server_is_away_is_not_overdue(
+    house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    """Its log could not be read."""
+    await set_up_with_log(house, server, freezer)
+    await house.act(DOMAIN, "start_task", task="clean_old_bundles")
+    await house.passes(60)
+    await server.stop_listening()
+    await house.passes(60)
+    await house.passes(8 * 86400, step=21600)
+    await server.listen()
+    await house.passes(60)
+    assert house.state(server, "binary_sensor", "backup_overdue").state == "unknown"
+
+
+async def test_something_else_at_the_address_does_not_refuse_the_log(
+    house: House,
+    server: SimulatedPlex,
+    freezer: FrozenDateTimeFactory,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    entry = await set_up_with_log(house, server, freezer)
+    server.faults.login_page = True
+    with pytest.raises(HomeAssistantError):
+        await house.act(DOMAIN, "start_task", task="backup_database")
+    assert entry.runtime_data.statistics.log["not_plex"] == 1
+    await house.passes(60)
+    server.faults.login_page = False
+    await house.passes(60)
+    assert issue_registry.async_get_issue(DOMAIN, f"log_refused_{entry.entry_id}") is None
 
 
 async def test_server_that_comes_back_is_read_again(
@@ -371,7 +455,9 @@ async def test_flood_is_cut_off(
     await house.act(DOMAIN, "start_task", task="deep_media_analysis")
     for _ in range(1000):
         server.log.write("Butler: Starting task 'CleanOldBundles'")
-    await house.settled()
+    async with asyncio.timeout(5):
+        while not entry.runtime_data.statistics.log["flood"]:
+            await house.settled()
     assert entry.runtime_data.statistics.log["flood"] == 1
     assert running(house, server) == ["deep_media_analysis", "clean_old_bundles"]
     server.log.write(f"Butler: {'x' * (1 << 20)}")
@@ -421,6 +507,7 @@ async def test_disabled_entry_shows_no_repair(
     server.faults.log_refused = 403
     entry = await set_up_with_log(house, server, freezer)
     await house.act(DOMAIN, "start_all")
+    await house.passes(5)
     assert issue_registry.async_get_issue(DOMAIN, f"log_refused_{entry.entry_id}")
     await hass.config_entries.async_unload(entry.entry_id)
     assert issue_registry.async_get_issue(DOMAIN, f"log_refused_{entry.entry_id}") is None

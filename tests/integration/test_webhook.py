@@ -290,8 +290,10 @@ async def test_other_kinds_of_requests_are_dropped(
         data = json.dumps(server.webhooks.fields(BACKUP)).encode()
         async with session.post(address, data=data, headers=headers) as response:
             assert response.status == 200
+        body = multipart(data)
         for method in ("GET", "HEAD", "PUT"):
-            async with session.request(method, address) as response:
+            headers = {"Content-Type": CONTENT_TYPE}
+            async with session.request(method, address, data=body, headers=headers) as response:
                 assert response.status == 200
     assert last_backup(house, server)[0] == STATE_UNKNOWN
     told = [r.getMessage() for r in caplog.records if r.levelno > logging.INFO]
@@ -485,6 +487,19 @@ async def test_trigger(house: House, server: SimulatedPlex, sends: Sends) -> Non
     assert told["description"] == "backup completed on Cellar"
 
 
+async def test_one_backup_that_arrives_twice_is_one(
+    house: House, server: SimulatedPlex, sends: Sends
+) -> None:
+    """The account may hold the address from inside as well as the one from outside."""
+    calls = await automate(house.hass, trigger("backup_completed"))
+    server.webhooks.addresses *= 2
+    await sends(server.webhooks.fields(BACKUP))
+    assert len(calls) == 1
+    await house.passes(86400, step=21600)
+    await sends(server.webhooks.fields(BACKUP))
+    assert len(calls) == 2
+
+
 async def test_log_and_webhook_report_one_backup(
     house: House, server: SimulatedPlex, loaded: MockConfigEntry, sends: Sends
 ) -> None:
@@ -511,8 +526,8 @@ async def test_diagnostics_tell_of_which_runs_plex_reports(
     sends: Sends,
     address: str,
 ) -> None:
-    await house.passes(60)
     await sends(server.webhooks.fields(BACKUP))
+    await house.passes(60)
     await house.act(DOMAIN, "start_task", task="backup_database")
     started = dt_util.utcnow()
     await house.passes(5)

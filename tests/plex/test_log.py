@@ -26,8 +26,9 @@ from custom_components.plex_butler.plex.errors import FloodError
 from custom_components.plex_butler.plex.log import (
     FLOOD_SPAN,
     LONGEST_FRAME,
-    MOST_FRAMES,
+    MOST_BYTES,
     MOST_LINES,
+    MOST_ROWS,
     MOST_SIGNS,
 )
 from tests.bare_http import FIXTURES
@@ -105,6 +106,13 @@ def test_lines_of_a_night() -> None:
         (f'Butler: Running task "{BACKUP}"', TaskStarted(BACKUP)),
         (f"[Req#1f] Butler: Running delayed task '{BACKUP}'.", TaskStarted(BACKUP)),
         (f"[Butler] [x]Butler:  Running eager task: {BACKUP}", TaskStarted(BACKUP)),
+        (
+            f"Sep  4, 2026 02:00:00 [0x80ac] Debug - Butler: Starting task {BACKUP}",
+            TaskStarted(BACKUP),
+        ),
+        (f"[140001] DEBUG -  [Req#1c90/{'x' * 200}]  Butler: {BACKUP}", TaskMentioned(BACKUP)),
+        (f" Butler: starting Task '{BACKUP}'", TaskStarted(BACKUP)),
+        (f"Butler: scheduling Randomized task '{BACKUP}'", TaskScheduled(BACKUP)),
         ("Butler: Starting task 'Brew coffee'", TaskStarted("Brew coffee")),
         (f"Butler: Scheduling task '{BACKUP}'", TaskScheduled(BACKUP)),
         (f"Butler: Running late, leaving out task '{BACKUP}'", TaskMentioned(BACKUP)),
@@ -172,6 +180,23 @@ def test_corruption_counts_unless_somebody_may_have_typed_it(
 
 
 @pytest.mark.parametrize(
+    ("message", "counts"),
+    [
+        ("Error opening '/db/library.db': database disk image is malformed", True),
+        ("Couldn't load (/db/library.db) database disk image is malformed", True),
+        ("/db/library.db: database disk image is malformed for SQL: select 'x'", True),
+        ("Scanning the film 'The database disk image is malformed'", False),
+        ('Matched "database corruption at line 7"', False),
+        ("No thumbnail of /films/database disk image is malformed (2019).mkv", False),
+        (r"Cannot read C:\films\A database disk image is malformed.mkv", False),
+    ],
+)
+def test_corruption_in_a_name_is_none(log: Reading, message: str, *, counts: bool) -> None:
+    assert log.signs(message, level=0) == [DatabaseCorrupted()] * counts
+    assert log.counts["corruption in quotation marks"] is not counts
+
+
+@pytest.mark.parametrize(
     ("content", "kind"),
     [
         ("Butler: {", "frames not decoded"),
@@ -208,6 +233,11 @@ def test_line_without_a_time_is_a_sign_all_the_same(log: Reading, time: Any) -> 
     assert log.reader.read(frame(row(STARTED, time=time))) == (LogLine(TaskStarted(BACKUP), None),)
 
 
+def test_day_may_be_padded(log: Reading) -> None:
+    lines = log.reader.read(frame(row(STARTED, time="Nov  4, 2024 11:00:09.977")))
+    assert lines == (LogLine(TaskStarted(BACKUP), datetime(2024, 11, 4, 11, 0, 9)),)
+
+
 def test_tasks_are_those_that_the_server_lists_now(log: Reading) -> None:
     listed: set[str] = set()
     reader = LogReader(lambda: listed, log.counts)
@@ -230,7 +260,14 @@ def test_limits_of_a_frame(log: Reading) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "most"), [(b"{}", MOST_FRAMES), (frame(row(STARTED)), MOST_SIGNS)]
+    ("content", "most"),
+    [
+        (b"{}", MOST_ROWS),
+        (frame(*[row("Butler:")] * 100), MOST_ROWS // 100),
+        (b"{}".ljust(1 << 20), MOST_BYTES >> 20),
+        (frame(row(STARTED)), MOST_SIGNS),
+    ],
+    ids=["frames", "lines", "bytes", "signs"],
 )
 def test_flood_is_cut_off_and_a_long_night_is_not(
     log: Reading, monkeypatch: pytest.MonkeyPatch, content: bytes, most: int

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from hashlib import sha1
@@ -18,8 +19,10 @@ from yarl import URL
 from custom_components.plex_butler.plex import (
     Activity,
     ActivityChanged,
+    BackupCompleted,
     CannotConnectError,
     HostnameMismatchError,
+    LogReader,
     Notification,
     NotOwnerError,
     NotPlexError,
@@ -752,6 +755,94 @@ async def test_a_ping_is_answered_and_a_goodbye_is_said() -> None:
         async with asyncio.timeout(0.5):
             await gone.wait()
     assert (heard[0], heard[6], len(heard)) == (0x80 | PONG, 0x80 | CLOSE, 14)
+
+
+async def test_a_peer_that_goes_on_for_ever_is_left_all_the_same() -> None:
+    """Aiohttp waits for the answer to its goodbye, for a while that begins anew with each frame."""
+
+    async def go_on(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(NEWS)
+            await asyncio.sleep(0.01)
+        left.set()
+
+    left = asyncio.Event()
+    async with asyncio.timeout(5), peer(go_on) as url:
+        async with client_for(url) as client, client.notifications() as changes:
+            assert await next_of(changes) == (ENDED,)
+        await left.wait()
+
+
+class Turns:
+    """Counts how often the event loop gets to something else."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self.count = 0
+        self._counting = asyncio.create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        while True:
+            self.count += 1
+            await asyncio.sleep(0)
+
+    async def stop(self) -> int:
+        """Stop, and return the count."""
+        self._counting.cancel()
+        await asyncio.wait([self._counting])
+        return self.count
+
+
+async def test_flood_that_is_cut_off_blocks_nothing() -> None:
+    """Nor does what has arrived already when it is cut off."""
+    row = {"message": "Butler: Starting task 'BackupDatabase'", "level": 3}
+    line = message(json.dumps({"LogSentNotification": row}))
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(line * 2_000)
+        await reader.read()
+
+    async with (
+        peer(flood) as url,
+        client_for(url) as client,
+        client.log(LogReader(lambda: {"BackupDatabase"}, Counter())) as lines,
+    ):
+        await asyncio.sleep(0.2)
+        turns = Turns()
+        with pytest.raises(FloodError):
+            async for _ in lines:
+                pass
+        assert await turns.stop() > 150
+
+
+async def test_many_pings_at_once_block_nothing() -> None:
+    async def ping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(message(b"", PING) * 5_000 + NEWS + message(b"\x03\xe8", CLOSE))
+        await reader.read()
+
+    async with (
+        peer(ping) as url,
+        client_for(url) as client,
+        client.notifications() as changes,
+    ):
+        await asyncio.sleep(0.2)
+        turns = Turns()
+        assert await next_of(changes) == (ENDED,)
+        assert await turns.stop() > 100
+
+
+@pytest.mark.parametrize("kind", [TEXT, BINARY])
+async def test_a_log_may_come_in_frames_of_both_kinds(kind: int) -> None:
+    row = {"message": "Database backup completed: 0", "level": 3}
+    frame = message(json.dumps({"LogSentNotification": row}), kind)
+    async with (
+        peer(says(frame)) as url,
+        client_for(url) as client,
+        client.log(LogReader(set, Counter())) as lines,
+    ):
+        assert [line.sign for found in [each async for each in lines] for line in found] == [
+            BackupCompleted(0)
+        ]
 
 
 @leaves_nothing

@@ -17,6 +17,8 @@ BACKUP_TASK: Final = "BackupDatabase"
 """The name of the task that backs up the database (OpenAPI)."""
 SAME_BACKUP: Final = timedelta(minutes=10)
 """How far apart webhook and log report the same backup at most (inferred)."""
+SAME_REPORT: Final = timedelta(minutes=1)
+"""The same for two reports of one source: an account may hold two addresses of one webhook."""
 
 _OVERDUE_INTERVALS: Final = 2
 _OVERDUE_DAYS: Final = 1
@@ -70,12 +72,12 @@ class BackupReport:
 
 
 class Backups:
-    """The reports of one server. It is listened to from the creation of this object on."""
+    """The reports of one server. It is listened to from the creation of this object on, unless paused."""
 
     def __init__(self, clock: SteadyClock, stored: StoredBackups | None = None) -> None:
         """Initialize with what is stored."""
         self._clock = clock
-        self._listening_since = clock.now()
+        self._listening_since: datetime | None = clock.now()
         stored = stored or StoredBackups(since=self._utc)
         self._since, self._silence = stored.since, stored.silence
         self.last: GoodBackup | None = None
@@ -88,14 +90,25 @@ class Backups:
 
     @property
     def _silent_for(self) -> timedelta:
-        return self._silence + (self._clock.now() - self._listening_since)
+        since = self._listening_since
+        return self._silence + (self._clock.now() - since if since else timedelta())
+
+    def listen(self, *, listening: bool) -> None:
+        """Record whether a report would be received from now on: otherwise silence says nothing."""
+        if listening != (self._listening_since is not None):
+            self._silence = self._silent_for
+            self._listening_since = self._clock.now() if listening else None
 
     def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
-        """Record a good backup that is reported now; None if another source has reported the same."""
+        """Record a good backup that is reported now; None if the same was reported before."""
         before, backup = self.last, GoodBackup(self._utc, source)
-        self._silence, self._listening_since = timedelta(), self._clock.now()
-        if before and before.source is not source and abs(backup.time - before.time) <= SAME_BACKUP:
-            return None
+        self._silence = timedelta()
+        if self._listening_since:
+            self._listening_since = self._clock.now()
+        if before:
+            apart = SAME_REPORT if before.source is source else SAME_BACKUP
+            if abs(backup.time - before.time) <= apart:
+                return None
         self.last = backup
         return backup
 
@@ -117,9 +130,10 @@ class Backups:
         if task is None or not task.interval_days:
             return None
         limit = timedelta(days=_OVERDUE_INTERVALS * task.interval_days + _OVERDUE_DAYS)
-        now = self._utc
-        if self.last and now - self.last.time <= limit:
+        now, silent = self._utc, self._silent_for > limit
+        # A clock that was set back makes both times lie ahead.
+        if self.last and now - self.last.time <= limit and not silent:
             return False
-        if last_run and last_run.outcome in _MAYBE_GOOD and now - last_run.last_known <= limit:
+        if last_run and last_run.outcome in _MAYBE_GOOD and abs(now - last_run.last_known) <= limit:
             return None
-        return True if self._silent_for > limit else None
+        return True if silent else None

@@ -28,8 +28,10 @@ MOST_LINES: Final = 1_000
 """How many lines of one frame are read."""
 FLOOD_SPAN: Final = 20.0
 """Within how many seconds the limits below count as a flood."""
-MOST_FRAMES: Final = 100_000
-"""How many frames are no flood: more than ten times the highest rate reported, 400 lines a second."""
+MOST_ROWS: Final = 100_000
+"""How many frames and lines are no flood: more than ten times the highest rate reported, 400 a second."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""How many bytes are no flood: more than fifty times the highest rate reported, 50 kB a second."""
 MOST_SIGNS: Final = 500
 """How many signs are no flood; a server has about 22 tasks, and each begins and ends once.
 
@@ -53,13 +55,13 @@ _ROWS: Final = "LogSentNotification"
 # What stands before the text: in the file the time, the thread and the level; anywhere the number of
 # a request or the name of a component in brackets.
 _PREFIX: Final = re.compile(
-    r"(?:[A-Z][a-z]{2} \d{1,2}, \d{4} [\d:.]{8,15} \[\w{1,20}\] [A-Z]{1,10} - )?"
-    r"(?:\[[^\]]{1,80}\] ?){0,3}"
+    r"\s*(?:(?:[A-Z][a-z]{2} +\d{1,2}, \d{4} [\d:.]{8,15} )?\[\w{1,20}\] [A-Za-z]{1,10} -\s*)?"
+    r"(?:\[[^\]]{1,240}\]\s*){0,3}"
 )
 _BUTLER: Final = "Butler:"
 _LONGEST_TEXT: Final = 400
-_STARTED: Final = re.compile(r"(?:Starting|Running) (?:\w+ )?task\b")
-_SCHEDULED: Final = re.compile(r"Scheduling (?:\w+ )?task\b")
+_STARTED: Final = re.compile(r"(?:Starting|Running) (?:\w+ )?task\b", re.IGNORECASE)
+_SCHEDULED: Final = re.compile(r"Scheduling (?:\w+ )?task\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"['\"]([^'\"]+)['\"]")
 _WORD: Final = re.compile(r"\w+")
 _BACKUP: Final = re.compile(r"Database backup completed: (-?\d{1,10})(?!\d)")
@@ -74,10 +76,15 @@ _EXCEPTIONS: Final = (
     "Fixup threw an exception",
     "Exception inside transaction",
 )
-_CORRUPTED: Final = ("database disk image is malformed", "database corruption at line")
+_CORRUPTED: Final = re.compile("database disk image is malformed|database corruption at line")
+# What ends like this before a phrase is the name of a file, or the beginning of a quotation.
+_IN_A_NAME: Final = re.compile(r"[/\\][^/\\:,;()\[\]]*$")
+_QUOTE: Final = re.compile("\"|(?<!\\w)'|'(?!\\w)")
 # 0 is an error, 1 a warning, 2 information, 3 debug, 4 verbose (OpenAPI).
 _DEBUG_LEVEL: Final = 3
-_TIME: Final = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}) (\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+_TIME: Final = re.compile(
+    r"([A-Z][a-z]{2}) +(\d{1,2}), (\d{4}) (\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?"
+)
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -169,7 +176,7 @@ class LogReader:
         """Initialize without a frame."""
         self._tasks = tasks
         self._counts = counts
-        self._frames = self._signs = 0
+        self._rows_read = self._bytes = self._signs = 0
         self._since = monotonic()
 
     def read(self, frame: bytes) -> tuple[LogLine, ...] | None:
@@ -177,9 +184,10 @@ class LogReader:
 
         Raises FloodError.
         """
-        self._frames += 1
+        self._rows_read += 1
+        self._bytes += len(frame)
         self._counts["frames"] += 1
-        if self._frames >= MOST_FRAMES:
+        if self._rows_read >= MOST_ROWS or self._bytes >= MOST_BYTES:
             self._end_span()
         if len(frame) > LONGEST_FRAME:
             self._counts["frames too long"] += 1
@@ -192,7 +200,7 @@ class LogReader:
             return None
         lines = tuple(self._lines(frame))
         self._signs += sum(not isinstance(line.sign, _REPEATED) for line in lines)
-        if self._signs >= MOST_SIGNS:
+        if self._signs >= MOST_SIGNS or self._rows_read >= MOST_ROWS:
             self._end_span()
         return lines or None
 
@@ -200,14 +208,16 @@ class LogReader:
         """Begin to count anew. Raises FloodError if too much has come too fast."""
         now = monotonic()
         span, self._since = now - self._since, now
-        self._frames = self._signs = 0
+        self._rows_read = self._bytes = self._signs = 0
         if span < FLOOD_SPAN:
             raise FloodError("The server's log brings more than any that was seen")
 
     def _lines(self, frame: bytes) -> list[LogLine]:
         lines = []
         rows = rows_of(self._rows(frame))
-        for row in islice(rows, MOST_LINES):
+        for number, row in enumerate(islice(rows, MOST_LINES)):
+            # The first one is counted with its frame.
+            self._rows_read += number > 0
             if sign := self._sign(row.get("message"), row.get("level")):
                 self._counts[_KINDS[type(sign)]] += 1
                 lines.append(LogLine(sign, _time(row.get("time"))))
@@ -243,7 +253,10 @@ class LogReader:
             return OptimizationCompleted()
         if text.startswith(_EXCEPTIONS):
             return TaskException()
-        if any(phrase in text for phrase in _CORRUPTED):
+        if found := _CORRUPTED.search(text):
+            if _is_quoted(text[: found.start()]):
+                self._counts["corruption in quotation marks"] += 1
+                return None
             if (int_of(level) or 0) < _DEBUG_LEVEL:
                 return DatabaseCorrupted()
             # Such a line may quote what somebody has typed.
@@ -283,6 +296,11 @@ _KINDS: Final[dict[type[LogSign], str]] = {
     TaskException: "exception",
     DatabaseCorrupted: "corruption",
 }
+
+
+def _is_quoted(before: str) -> bool:
+    """Return whether what follows this text is a part of a file's name, or of a title."""
+    return len(_QUOTE.findall(before)) % 2 == 1 or _IN_A_NAME.search(before) is not None
 
 
 def _time(text: Any) -> datetime | None:
