@@ -146,7 +146,7 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         elif self._sign_in.finished:
             # While the account's token is there.
             try:
-                await self._sign_in.replace_webhook(self._webhook_id, self._address)
+                await self._sign_in.replace_webhook((self._webhook_id,), self._address)
             except AccountError as err:
                 self._failure = err.key
             self.async_remove()

@@ -54,7 +54,7 @@ class WaitingSignIn:
             self._servers = asyncio.ensure_future(self._sign_in.servers())
         return await asyncio.shield(self._servers)
 
-    async def replace_webhook(self, own: str, address: str | None) -> None:
+    async def replace_webhook(self, own: tuple[str, ...], address: str | None) -> None:
         """Change the account's list of webhooks, once the user has signed in. Raises AccountError.
 
         It is changed once, however many windows show the dialog.

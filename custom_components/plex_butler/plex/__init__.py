@@ -35,12 +35,12 @@ from .errors import (
     TooManyRequestsError,
     UnauthorizedError,
 )
-from .log import (
+from .log import LogReader
+from .log_lines import (
     BackupCompleted,
     BackupRefused,
     DatabaseCorrupted,
     LogLine,
-    LogReader,
     LogSign,
     OptimizationCompleted,
     TaskException,

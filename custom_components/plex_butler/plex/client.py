@@ -18,7 +18,8 @@ from .errors import (
     TaskNotFoundError,
 )
 from .http import Answer
-from .log import LogLine, LogReader
+from .log import LogReader
+from .log_lines import LogLine
 from .memo import ParseMemo
 from .models import (
     Activity,

@@ -23,7 +23,8 @@ from .errors import (
 )
 from .failures import identity_failure
 from .http import Answer, exchange, plex_headers, request_limits, server_refusal
-from .log import LogLine, LogReader
+from .log import LogReader
+from .log_lines import LogLine
 from .models import Identity, Notification
 from .parse import parse_identity, parse_notifications
 from .stream import open_stream

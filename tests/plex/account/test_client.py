@@ -50,7 +50,7 @@ CALLS: Final[dict[str, Call]] = {
     "GET /api/v2/resources?includeHttps=1&includeRelay=1&includeIPv6=1": (
         lambda account: account.servers(TOKEN)
     ),
-    "GET /api/v2/user/webhooks": lambda account: account.replace_webhook(TOKEN, "own", None),
+    "GET /api/v2/user/webhooks": lambda account: account.replace_webhook(TOKEN, ("own",), None),
 }
 CREATE, POLL, LIST, _ = CALLS
 

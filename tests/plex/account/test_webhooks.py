@@ -20,6 +20,7 @@ from tests.simulator.plex_tv import SimulatedPlexTv
 
 OWN: Final = "5ecre7"
 OURS: Final = f"http://192.168.1.9:8123/api/webhook/{OWN}"
+CLOUD: Final = "https://hooks.nabu.casa/gAAAA0ne0fthec10ud"
 OLD: Final = f"https://old.example.org/api/webhook/{OWN}"
 OTHERS: Final = [
     "https://example.org/tautulli?key=a%20b&c=d+e",
@@ -78,9 +79,27 @@ async def test_only_our_own_is_replaced(
     after: list[str],
 ) -> None:
     plex_tv.webhooks = before
-    await account.replace_webhook(token, OWN, address)
+    await account.replace_webhook(token, (OWN,), address)
     assert plex_tv.webhooks == after
     assert methods(plex_tv) == ["GET", "POST", "GET"]
+
+
+@pytest.mark.parametrize("own", [(), ("",), ("", CLOUD)])
+async def test_what_is_empty_is_in_no_address(
+    plex_tv: SimulatedPlexTv, account: PlexAccount, token: str, own: tuple[str, ...]
+) -> None:
+    """Nobody else's address is taken out for it."""
+    plex_tv.webhooks = [*OTHERS, CLOUD]
+    await account.replace_webhook(token, own, None)
+    assert plex_tv.webhooks == (OTHERS if CLOUD in own else [*OTHERS, CLOUD])
+
+
+async def test_address_over_the_cloud_is_our_own_too(
+    plex_tv: SimulatedPlexTv, account: PlexAccount, token: str
+) -> None:
+    plex_tv.webhooks = [CLOUD, *OTHERS, OURS]
+    await account.replace_webhook(token, (OWN, CLOUD), OURS)
+    assert plex_tv.webhooks == [*OTHERS, OURS]
 
 
 @pytest.mark.parametrize(("before", "address"), [([*OTHERS, OURS], OURS), (OTHERS, None)])
@@ -92,7 +111,7 @@ async def test_nothing_is_written_if_nothing_changes(
     address: str | None,
 ) -> None:
     plex_tv.webhooks = before
-    await account.replace_webhook(token, OWN, address)
+    await account.replace_webhook(token, (OWN,), address)
     assert plex_tv.webhooks == before
     assert methods(plex_tv) == ["GET"]
 
@@ -102,7 +121,7 @@ async def test_without_plex_pass(
 ) -> None:
     plex_tv.faults.no_plex_pass = True
     with pytest.raises(NoPlexPassError):
-        await account.replace_webhook(token, OWN, OURS)
+        await account.replace_webhook(token, (OWN,), OURS)
     assert methods(plex_tv) == ["GET"]
 
 
@@ -118,7 +137,7 @@ async def test_list_that_cannot_be_read_is_not_replaced(
 ) -> None:
     plex_tv.faults.garbage = garbage
     with pytest.raises(kind):
-        await account.replace_webhook(token, OWN, OURS)
+        await account.replace_webhook(token, (OWN,), OURS)
     assert methods(plex_tv) == ["GET"]
 
 
@@ -127,7 +146,7 @@ async def test_list_that_is_not_kept(
 ) -> None:
     plex_tv.faults.webhooks_lost = True
     with pytest.raises(WebhooksNotKeptError):
-        await account.replace_webhook(token, OWN, OURS)
+        await account.replace_webhook(token, (OWN,), OURS)
 
 
 async def test_token_that_is_good_no_more(
@@ -136,4 +155,4 @@ async def test_token_that_is_good_no_more(
     plex_tv.revoke()
     for bad in (token, "", "a b"):
         with pytest.raises(SignInRefusedError):
-            await account.replace_webhook(bad, OWN, OURS)
+            await account.replace_webhook(bad, (OWN,), OURS)

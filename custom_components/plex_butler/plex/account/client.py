@@ -117,17 +117,20 @@ class PlexAccount:
             token=token,
         )
 
-    async def replace_webhook(self, token: str, own: str, address: str | None) -> None:
+    async def replace_webhook(self, token: str, own: tuple[str, ...], address: str | None) -> None:
         """Put one address into the account's list of webhooks, or none, in place of our own.
 
-        Our own are those that contain `own`. The list is shared with other programs: all others are
-        kept as they are. plex.tv has no way to change one of them alone (known from PlexAPI).
+        Our own are those that contain one of `own`. The list is shared with other programs: all
+        others are kept as they are. plex.tv has no way to change one of them alone (known from
+        PlexAPI).
 
         Raises NoPlexPassError without a Plex Pass, and WebhooksNotKeptError if plex.tv does not have
         the list afterwards.
         """
+        # An empty string is in every address.
+        own = tuple(part for part in own if part)
         listed = await self._webhooks(token)
-        wanted = [url for url in listed if own not in url]
+        wanted = [url for url in listed if not any(part in url for part in own)]
         if address:
             wanted.append(address)
         if wanted == listed:

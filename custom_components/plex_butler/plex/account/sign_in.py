@@ -70,7 +70,7 @@ class SignIn:
         self._token = ""
         return servers
 
-    async def replace_webhook(self, own: str, address: str | None) -> None:
+    async def replace_webhook(self, own: tuple[str, ...], address: str | None) -> None:
         """Change the account's list of webhooks, and drop the account's token. Raises AccountError."""
         token, self._token = self._token, ""
         await self._plex_tv.replace_webhook(token, own, address)
