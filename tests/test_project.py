@@ -127,10 +127,9 @@ ROOT_FLOORS: Final = (
         *PLATFORMS,
     },
     {"run_log", "targets"},
-    {"entity", "options_flow", "schedule_action"},
-    {"webhook"},
+    {"entity", "options_flow", "repairs", "schedule_action"},
     {"coordinator"},
-    {"commands"},
+    {"commands", "webhook"},
     {"reports"},
     {
         "device",
@@ -142,7 +141,7 @@ ROOT_FLOORS: Final = (
         "operations",
         "origins",
     },
-    {"repairs", "connection", "entry_file", "texts"},
+    {"issues", "connection", "entry_file", "texts"},
     {"const", "names", "stored_rows"},
 )
 """The files beside the packages, from the top to the bottom."""

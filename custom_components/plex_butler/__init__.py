@@ -17,25 +17,30 @@ from .const import DOMAIN, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entry_file import async_remove_file
 from .history_store import HISTORY
+from .issues import (
+    async_create_webhook_repair,
+    async_delete_corruption_repair,
+    async_delete_log_repair,
+)
 from .origins import async_follow_authors
 from .outages import async_forget_failures
-from .repairs import async_create_webhook_repair, async_delete_corruption_repair
 from .run_log import async_log_runs
 from .run_store import RUNS
 from .services import async_setup_services
-from .webhook import async_register_webhook
+from .webhook import async_register_webhook, async_report_webhook, async_unregister_webhook
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, also if no server is set up; and forget the failures of entries that end."""
+    """Register the actions, also if no server is set up; and clean up after entries that end."""
 
     @callback
     def handle_change(_: ConfigEntryChange, entry: ConfigEntry) -> None:
         # An entry that waits to be set up again is unloaded without a call of ours.
         if entry.domain == DOMAIN and entry.state is ConfigEntryState.NOT_LOADED:
             async_forget_failures(hass, entry)
+            async_unregister_webhook(hass, entry)
 
     async_follow_authors(hass)
     async_setup_services(hass)
@@ -45,6 +50,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> bool:
     """Set up one server."""
+    async_register_webhook(hass, entry)
     session = create_session(hass, verify_ssl=entry.data[CONF_VERIFY_SSL])
     client = create_client(hass, session, entry.data, machine_identifier=entry.unique_id)
     coordinator = PlexButlerCoordinator(hass, entry, client)
@@ -53,7 +59,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_log_runs(entry)
     coordinator.async_start()
-    async_register_webhook(hass, entry)
+    async_report_webhook(hass, entry, coordinator.reports)
 
     @callback
     def store(_: Event) -> None:
@@ -73,7 +79,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> None:
     """Remove what is stored about a server, and say what may be left of it elsewhere."""
+    async_unregister_webhook(hass, entry)
     async_delete_corruption_repair(hass, entry)
+    async_delete_log_repair(hass, entry)
     if CONF_WEBHOOK_ID in entry.options:
         async_create_webhook_repair(hass, entry)
     for content in (RUNS, HISTORY):

@@ -13,6 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .butler.session import ButlerSession
 from .const import DOMAIN
+from .issues import REPAIRS
 from .operations import EntryUnloadedError, Operations
 from .origins import Origins
 from .outages import LONGEST_RETRY_AFTER, Outages
@@ -26,7 +27,6 @@ from .plex import (
     StopResult,
     TaskNotFoundError,
 )
-from .repairs import REPAIRS
 from .run_events import EndedRuns, RunEvents
 from .runs.models import EndedRun, Origin
 from .runs.tasks import is_among

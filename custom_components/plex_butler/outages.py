@@ -14,6 +14,12 @@ from homeassistant.util.hass_dict import HassKey
 from .butler.preferences import PreferencesError, PreferencesNotListedError
 from .butler.statistics import Statistics
 from .const import DOMAIN
+from .issues import (
+    REPAIRS,
+    async_create_repair,
+    async_delete_repairs,
+    async_forget_log_repair,
+)
 from .plex import (
     CannotConnectError,
     NotPlexError,
@@ -23,12 +29,6 @@ from .plex import (
     ProxyRefusesError,
     StartingUpError,
     UnauthorizedError,
-)
-from .repairs import (
-    REPAIRS,
-    async_create_repair,
-    async_delete_log_repair,
-    async_delete_repairs,
 )
 
 FAILURE_INTERVAL: Final = timedelta(seconds=30)
@@ -221,5 +221,5 @@ class Outages:
 def async_forget_failures(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete the repair issues of a config entry that is no longer set up, and what led to them."""
     async_delete_repairs(hass, entry)
-    async_delete_log_repair(hass, entry)
+    async_forget_log_repair(hass, entry)
     hass.data.get(_LASTING, {}).pop(entry.entry_id, None)

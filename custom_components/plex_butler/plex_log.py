@@ -12,6 +12,7 @@ from .butler.log import LogFollower
 from .butler.session import ButlerSession
 from .butler.statistics import Statistics
 from .const import CONF_LOG, CONF_WEBHOOK
+from .issues import async_create_log_repair, async_delete_log_repair
 from .plex import (
     BackupCompleted,
     BackupRefused,
@@ -20,7 +21,6 @@ from .plex import (
     PlexClient,
     PlexError,
 )
-from .repairs import async_create_log_repair, async_delete_log_repair
 from .runs.rules import SAME_BACKUP
 
 QUIET: Final = timedelta(hours=1)

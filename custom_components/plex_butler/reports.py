@@ -1,7 +1,7 @@
 """What Plex itself reports of its database, over its webhook or in its log."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -11,8 +11,8 @@ from homeassistant.util import dt as dt_util
 from .butler.backups import BackupSource
 from .butler.session import ButlerSession
 from .butler.statistics import Statistics
+from .issues import async_create_corruption_repair
 from .plex.webhook import WebhookEvent
-from .repairs import async_create_corruption_repair
 from .run_events import SIGNAL_EVENT
 
 
@@ -58,6 +58,12 @@ class Reports:
         if backup := self._session.record_good_backup(source):
             self._after()
             async_dispatcher_send(self._hass, SIGNAL_EVENT, self._entry.entry_id, backup)
+
+    @callback
+    def async_record_kept_backup(self, source: BackupSource, age: timedelta) -> None:
+        """Show a good backup that was reported `age` ago, for which the trigger has fired already."""
+        if self._session.record_good_backup(source, age):
+            self._after()
 
     @callback
     def async_record_corruption(self) -> None:

@@ -237,18 +237,51 @@ async def test_refusal_is_reported_once_and_changes_nothing_else(
     assert issue_registry.async_get_issue(*issue) is None
 
 
+@pytest.mark.parametrize("ignored", [True, False])
+async def test_refusal_that_the_user_ignores_stays_ignored(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    freezer: FrozenDateTimeFactory,
+    issue_registry: ir.IssueRegistry,
+    *,
+    ignored: bool,
+) -> None:
+    """Also when the entry is reloaded, but not longer than the entry is there."""
+    server.faults.log_refused = 403
+    entry = await set_up_with_log(house, server, freezer)
+    issue = (DOMAIN, f"log_refused_{entry.entry_id}")
+    await house.act(DOMAIN, "start_all")
+    await house.passes(5)
+    ir.async_ignore_issue(hass, *issue, ignored)
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert (issue_registry.async_get_issue(*issue) is not None) is ignored
+    await hass.config_entries.async_setup(entry.entry_id)
+    await house.act(DOMAIN, "start_all")
+    await house.passes(5)
+    again = issue_registry.async_get_issue(*issue)
+    assert again
+    assert bool(again.dismissed_version) is ignored
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert issue_registry.async_get_issue(*issue) is None
+
+
+@pytest.mark.parametrize("ignored", [True, False])
 async def test_option_that_is_turned_off_takes_the_repair_along(
     hass: HomeAssistant,
     house: House,
     server: SimulatedPlex,
     freezer: FrozenDateTimeFactory,
     issue_registry: ir.IssueRegistry,
+    *,
+    ignored: bool,
 ) -> None:
     server.faults.log_refused = 403
     entry = await set_up_with_log(house, server, freezer)
     await house.act(DOMAIN, "start_all")
     await house.passes(5)
     assert issue_registry.async_get_issue(DOMAIN, f"log_refused_{entry.entry_id}")
+    ir.async_ignore_issue(hass, DOMAIN, f"log_refused_{entry.entry_id}", ignored)
     hass.config_entries.async_update_entry(entry, options={CONF_LOG: False})
     await hass.config_entries.async_reload(entry.entry_id)
     await house.settled()

@@ -6,9 +6,11 @@ from datetime import timedelta
 import json
 import logging
 from typing import Any, Final, override
+from unittest.mock import AsyncMock
 
 from aiohttp import ClientSession
 from homeassistant.components import webhook
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID, STATE_OFF, STATE_ON, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -33,6 +35,7 @@ from tests.integration.automations import automate, trigger
 from tests.simulator import SimulatedPlex
 from tests.simulator.webhooks import BACKUP, CORRUPTED, LOOK_ALIKE, PICTURE, multipart
 
+PACKAGE: Final = "custom_components.plex_butler"
 WEBHOOK_ID: Final = "5ecre7" * 8
 BACKUP_TASK: Final = "BackupDatabase"
 CONTENT_TYPE: Final = "multipart/form-data; boundary=------------------------0123456789abcdef"
@@ -426,6 +429,117 @@ async def test_webhook_is_there_as_long_as_the_entry_is_loaded(
     ]
     assert await hass.config_entries.async_unload(loaded.entry_id)
     assert await registered() == []
+
+
+@pytest.fixture(name="waiting")
+async def waiting_fixture(
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> MockConfigEntry:
+    """The entry, while its server cannot be reached."""
+    await server.stop_listening()
+    await house.set_up(entry, server, ConfigEntryState.SETUP_RETRY)
+    client = await hass_client_no_auth()
+    server.webhooks.addresses = [str(client.make_url(f"/api/webhook/{WEBHOOK_ID}"))]
+    return entry
+
+
+async def send_twice(house: House, server: SimulatedPlex, event: str) -> None:
+    """Send an event to both addresses that an account may hold."""
+    server.webhooks.addresses *= 2
+    server.webhooks.send(server.webhooks.fields(event))
+    await server.webhooks.sent()
+    server.webhooks.addresses.pop()
+    await house.settled()
+
+
+async def test_backup_counts_while_the_server_cannot_be_reached(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, waiting: MockConfigEntry
+) -> None:
+    """The trigger fires at once; what entities show waits until they are there."""
+    calls = await automate(hass, trigger("backup_completed"))
+    reported = dt_util.utcnow()
+    await send_twice(house, server, BACKUP)
+    await send_twice(house, server, "media.play")
+    [call] = calls
+    assert call.data["trigger"]["reported"] == reported.isoformat()
+    await house.passes(120)
+    assert not hass.states.async_all("sensor")
+    await server.listen()
+    await house.passes(120)
+    shown = reported.isoformat(timespec="seconds")
+    assert last_backup(house, server) == (shown, "webhook")
+    assert overdue(house, server)[0] == STATE_OFF
+    # Half a week later it is reported as ever, and what was kept is no news any more.
+    await house.passes(3 * 86400, step=21600)
+    now = dt_util.utcnow()
+    await send_twice(house, server, BACKUP)
+    assert last_backup(house, server)[0] == now.isoformat(timespec="seconds")
+    assert len(calls) == 2
+    assert await hass.config_entries.async_reload(waiting.entry_id)
+    await house.settled()
+    assert last_backup(house, server)[0] == now.isoformat(timespec="seconds")
+
+
+async def test_silence_begins_with_the_backup_that_was_kept(
+    house: House, server: SimulatedPlex, waiting: MockConfigEntry
+) -> None:
+    await send_twice(house, server, BACKUP)
+    await house.passes(3 * 86400, step=21600)
+    await server.listen()
+    await house.passes(600)
+    assert overdue(house, server)[0] == STATE_OFF
+    await house.passes(4 * 86400, step=21600)
+    assert overdue(house, server)[0] == STATE_ON
+
+
+async def test_backup_that_was_stored_before_is_not_kept_twice(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry, sends: Sends
+) -> None:
+    """The second address of the account may be served only after a restart."""
+    await sends(server.webhooks.fields(BACKUP))
+    before = last_backup(house, server)
+    await house.passes(5)
+    await server.stop_listening()
+    await hass.config_entries.async_reload(loaded.entry_id)
+    assert loaded.state is ConfigEntryState.SETUP_RETRY
+    await send_twice(house, server, BACKUP)
+    await server.listen()
+    await house.passes(120)
+    assert last_backup(house, server) == before
+
+
+async def test_corruption_is_shown_while_the_server_cannot_be_reached(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, waiting: MockConfigEntry
+) -> None:
+    await send_twice(house, server, CORRUPTED)
+    assert issues(hass) == ["database_corrupted"]
+
+
+@pytest.mark.parametrize("how", ["async_unload", "async_remove", "async_set_disabled_by"])
+async def test_webhook_is_gone_with_the_entry_that_waits(
+    hass: HomeAssistant, waiting: MockConfigEntry, how: str
+) -> None:
+    """It is there through all tries, and can be registered again."""
+    handlers = hass.data["webhook"]
+    assert list(handlers) == [WEBHOOK_ID]
+    assert not await hass.config_entries.async_reload(waiting.entry_id)
+    assert list(handlers) == [WEBHOOK_ID]
+    args = (ConfigEntryDisabler.USER,) if how == "async_set_disabled_by" else ()
+    await getattr(hass.config_entries, how)(waiting.entry_id, *args)
+    assert not handlers
+
+
+async def test_webhook_is_gone_with_an_entry_that_could_not_be_unloaded(
+    hass: HomeAssistant, loaded: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{PACKAGE}.async_unload_entry", AsyncMock(return_value=False))
+        await hass.config_entries.async_remove(loaded.entry_id)
+    assert not hass.data["webhook"]
+    await loaded.runtime_data.async_close()
 
 
 async def test_two_servers_have_an_address_each(

@@ -22,6 +22,7 @@ SAME_REPORT: Final = timedelta(minutes=1)
 
 _OVERDUE_INTERVALS: Final = 2
 _OVERDUE_DAYS: Final = 1
+NOW: Final = timedelta()
 # Of these runs Plex may have reported nothing, although they made a good backup: whether one that
 # was started by hand is reported is not known.
 _MAYBE_GOOD: Final = (Outcome.FINISHED, Outcome.END_NOT_SEEN)
@@ -99,10 +100,10 @@ class Backups:
             self._silence = self._silent_for
             self._listening_since = self._clock.now() if listening else None
 
-    def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
-        """Record a good backup that is reported now; None if the same was reported before."""
-        before, backup = self.last, GoodBackup(self._utc, source)
-        self._silence = timedelta()
+    def record_good_backup(self, source: BackupSource, age: timedelta = NOW) -> GoodBackup | None:
+        """Record a good backup that was reported `age` ago; None if the same was reported before."""
+        before, backup = self.last, GoodBackup(self._utc - age, source)
+        self._silence = age
         if self._listening_since:
             self._listening_since = self._clock.now()
         if before:

@@ -31,7 +31,7 @@ from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
 from ..runs.tracker import RunTracker
-from .backups import BACKUP_TASK, Backups, BackupSource, GoodBackup, StoredBackups
+from .backups import BACKUP_TASK, NOW, Backups, BackupSource, GoodBackup, StoredBackups
 from .changes_during_poll import ChangesDuringPoll
 from .clock import SteadyClock
 from .preferences import ServerPreferences
@@ -151,12 +151,12 @@ class ButlerSession:
         """Begin to take reports of backups. Must be called before the first poll."""
         self.backups = Backups(self._clock, stored)
 
-    def record_good_backup(self, source: BackupSource) -> GoodBackup | None:
-        """Record a good backup that Plex reports now; None if that is no news.
+    def record_good_backup(self, source: BackupSource, age: timedelta = NOW) -> GoodBackup | None:
+        """Record a good backup that Plex reported `age` ago; None if that is no news.
 
         It is kept with the run that it may be of: it is not known which runs Plex reports.
         """
-        if self.backups is None or not (backup := self.backups.record_good_backup(source)):
+        if self.backups is None or not (backup := self.backups.record_good_backup(source, age)):
             return None
         running = self.tracker.running.get(BACKUP_TASK)
         run = running.moved(self._clock.utc) if running else self.last_runs.get(BACKUP_TASK)
