@@ -22,6 +22,7 @@ from custom_components.plex_butler.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from custom_components.plex_butler.plex import REQUEST_TIMEOUT
 from custom_components.plex_butler.runs.rules import ROW_STAYS_IDLE
 from tests.certificates import AUTHORITY
+from tests.cloud import SimulatedCloud, simulate_cloud
 from tests.flow.names import Names
 from tests.flow.user import User
 from tests.passing_time import async_fire_time_changed, rest
@@ -282,6 +283,12 @@ async def plex_tv(
             "custom_components.plex_butler.plex.account.client.PLEX_TV", URL(simulated.url)
         )
         yield simulated
+
+
+@pytest.fixture
+def cloud(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> SimulatedCloud:
+    """A Home Assistant Cloud that is in use."""
+    return simulate_cloud(hass, monkeypatch)
 
 
 @pytest.fixture

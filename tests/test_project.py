@@ -43,7 +43,17 @@ def test_manifest() -> None:
     assert manifest["codeowners"]
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
     assert manifest["requirements"] == []
-    known = {"categories", "codeowners", "config_flow", "connectivity", "documentation", "domain"}
+    # Its address for a webhook is offered where it is in use.
+    assert manifest["after_dependencies"] == ["cloud"]
+    known = {
+        "after_dependencies",
+        "categories",
+        "codeowners",
+        "config_flow",
+        "connectivity",
+        "documentation",
+        "domain",
+    }
     assert manifest["dependencies"] == ["network", "webhook"]
     known |= {
         "dependencies",
@@ -129,7 +139,7 @@ ROOT_FLOORS: Final = (
     {"run_log", "targets"},
     {"entity", "options_flow", "repairs", "schedule_action"},
     {"coordinator"},
-    {"commands", "webhook"},
+    {"cloudhook", "commands", "webhook"},
     {"reports"},
     {
         "device",
@@ -194,7 +204,7 @@ def test_files_beside_the_packages_import_downwards_only() -> None:
             assert module not in floors or floors[module] > floors[path.stem], (path, name)
 
 
-def test_flow_is_seen_by_the_two_flows_only_and_sees_what_it_needs() -> None:
+def test_flow_is_seen_by_the_three_flows_only_and_sees_what_it_needs() -> None:
     """The parts of the dialogues know how a server is asked, and nothing of the coordinator."""
     may_see = tuple(f"{OURS}{name}." for name in ("flow", "plex", "connection", "const", "names"))
     assert modules("flow")
@@ -202,7 +212,7 @@ def test_flow_is_seen_by_the_two_flows_only_and_sees_what_it_needs() -> None:
         names = [name for name in imported(path) if name.startswith(OURS)]
         if path.parent.name == "flow":
             assert all(name.startswith(may_see) for name in names), (path, names)
-        elif path.stem not in ("config_flow", "options_flow"):
+        elif path.stem not in ("config_flow", "options_flow", "repairs"):
             assert not any(name.startswith(f"{OURS}flow.") for name in names), (path, names)
 
 

@@ -15,6 +15,7 @@ from custom_components.plex_butler.config_flow import PlexButlerConfigFlow
 from custom_components.plex_butler.const import DOMAIN
 from custom_components.plex_butler.options_flow import PlexButlerOptionsFlow
 from custom_components.plex_butler.plex import PlexError
+from custom_components.plex_butler.repairs import WebhookLeftFlow
 from tests.repository import load
 
 PARTS: Final = ("common", "config", "exceptions", "issues", "options")
@@ -102,6 +103,7 @@ TEXTS: Final = Texts()
 FLOWS: Final[dict[type, str]] = {
     PlexButlerConfigFlow: "config",
     PlexButlerOptionsFlow: "options",
+    WebhookLeftFlow: "issues.webhook_left.fix_flow",
 }
 """The parts of the translations from which each of our flows takes its texts."""
 

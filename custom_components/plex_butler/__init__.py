@@ -12,8 +12,9 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
+from .cloudhook import async_delete_cloudhook
 from .connection import create_client, create_session
-from .const import DOMAIN, PLATFORMS
+from .const import CONF_CLOUDHOOK_URL, DOMAIN, LOGGER, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
 from .entry_file import async_remove_file
 from .history_store import HISTORY
@@ -82,6 +83,13 @@ async def async_remove_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) 
     async_unregister_webhook(hass, entry)
     async_delete_corruption_repair(hass, entry)
     async_delete_log_repair(hass, entry)
+    if CONF_CLOUDHOOK_URL in entry.options and not await async_delete_cloudhook(
+        hass, entry.options[CONF_WEBHOOK_ID]
+    ):
+        LOGGER.warning(
+            "Home Assistant Cloud did not delete the webhook address of %s; nothing answers there",
+            entry.title,
+        )
     if CONF_WEBHOOK_ID in entry.options:
         async_create_webhook_repair(hass, entry)
     for content in (RUNS, HISTORY):

@@ -21,5 +21,6 @@ PLATFORMS: Final = [
 ATTR_OUTCOME: Final = "outcome"
 ATTR_TASK: Final = "task"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
+CONF_CLOUDHOOK_URL: Final = "cloudhook_url"
 CONF_LOG: Final = "log"
 CONF_WEBHOOK: Final = "webhook"

@@ -1,12 +1,15 @@
 """Repair issues for errors that only the user can solve."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_LOG, DOMAIN
+from .const import CONF_CLIENT_IDENTIFIER, CONF_CLOUDHOOK_URL, CONF_LOG, DOMAIN
 from .names import as_text
 from .plex import CertificateExpiredError, HostnameMismatchError, NotOwnerError, OtherServerError
 
@@ -19,6 +22,7 @@ REPAIRS: Final = (
 """The keys of the errors for which there is an issue, as in the translations."""
 
 _LOG_REFUSED: Final = "log_refused"
+WEBHOOK_LEFT: Final = "webhook_left"
 _CORRUPTION: Final = "database_corrupted"
 
 
@@ -92,13 +96,28 @@ def async_delete_corruption_repair(hass: HomeAssistant, entry: ConfigEntry) -> N
 @callback
 def async_create_webhook_repair(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Create the issue for a webhook whose address may be left in the Plex account."""
-    _create_lasting_repair(hass, entry, "webhook_left", ir.IssueSeverity.WARNING)
+    _create_lasting_repair(
+        hass,
+        entry,
+        WEBHOOK_LEFT,
+        ir.IssueSeverity.WARNING,
+        # Not secret any more: nothing answers there.
+        {
+            CONF_CLIENT_IDENTIFIER: entry.data[CONF_CLIENT_IDENTIFIER],
+            CONF_WEBHOOK_ID: entry.options[CONF_WEBHOOK_ID],
+            CONF_CLOUDHOOK_URL: entry.options.get(CONF_CLOUDHOOK_URL),
+        },
+    )
 
 
 def _create_lasting_repair(
-    hass: HomeAssistant, entry: ConfigEntry, key: str, severity: ir.IssueSeverity
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    key: str,
+    severity: ir.IssueSeverity,
+    data: Mapping[str, str | None] = MappingProxyType({}),
 ) -> None:
-    """Create an issue that stays, also over restarts, until the user dismisses it."""
+    """Create an issue that stays, also over restarts, until the user has done what it is about."""
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -108,5 +127,5 @@ def _create_lasting_repair(
         severity=severity,
         translation_key=key,
         translation_placeholders={"name": as_text(entry.title)},
-        data={"entry_id": entry.entry_id},
+        data={"entry_id": entry.entry_id, **data},
     )

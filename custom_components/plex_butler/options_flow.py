@@ -20,9 +20,13 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .const import CONF_CLIENT_IDENTIFIER, CONF_LOG, CONF_WEBHOOK
-from .flow.sign_in import WaitingSignIn, start_sign_in
-from .plex.account.errors import AccountError
+from .cloudhook import (
+    async_cloud_is_active,
+    async_delete_cloudhook,
+    async_get_or_create_cloudhook,
+)
+from .const import CONF_CLIENT_IDENTIFIER, CONF_CLOUDHOOK_URL, CONF_LOG, CONF_WEBHOOK
+from .flow.webhook_list import WebhookList
 from .webhook import async_webhook_addresses
 
 _ADDRESS: Final = "address"
@@ -40,10 +44,10 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         """Initialize without a choice."""
         self._options: dict[str, Any] = {}
         self._webhook_id = ""
-        self._sign_in: WaitingSignIn | None = None
+        self._cloudhook: str | None = None
+        self._list = WebhookList()
         # The address to enter in the Plex account; None to take it out.
         self._address: str | None = None
-        self._failure: str | None = None
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose which of Plex's own words to use."""
@@ -55,18 +59,35 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
             )
         self._options = {**entry.options, **user_input}
         self._webhook_id = self._options.pop(CONF_WEBHOOK_ID, "")
+        self._cloudhook = self._options.pop(CONF_CLOUDHOOK_URL, None)
         if not self._options[CONF_WEBHOOK]:
             return await (
                 self.async_step_webhook_off() if self._webhook_id else self.async_step_finish()
             )
         self._webhook_id = self._webhook_id or webhook.async_generate_id()
         self._options[CONF_WEBHOOK_ID] = self._webhook_id
+        if self._cloudhook:
+            self._options[CONF_CLOUDHOOK_URL] = self._cloudhook
         # Now, and not at the end: the next step shows whether something has arrived.
         if self.hass.config_entries.async_update_entry(entry, options=self._options):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return await self.async_step_webhook()
 
     async def async_step_finish(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Store the options, and delete what is not used any more."""
+        if self._cloudhook and not self._options[CONF_WEBHOOK]:
+            if not await async_delete_cloudhook(self.hass, self._webhook_id):
+                return await self.async_step_cloud_left()
+            self._cloudhook = None
+        return await self.async_step_store()
+
+    async def async_step_cloud_left(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that Home Assistant Cloud has not deleted its address."""
+        return self.async_show_menu(step_id="cloud_left", menu_options=["finish", "store"])
+
+    async def async_step_store(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Store the options."""
         return self.async_create_entry(data=self._options)
 
@@ -76,15 +97,43 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the address to enter in the Plex account, and whether something has arrived there."""
-        addresses = async_webhook_addresses(self.hass, self._webhook_id)
+        addresses = self._addresses
+        cloud_is_active = async_cloud_is_active(self.hass)
         return self.async_show_menu(
             step_id="webhook",
-            menu_options=["webhook", *(["register"] if addresses else []), "finish"],
+            menu_options=[
+                "webhook",
+                *(["register"] if addresses else []),
+                *(["cloud"] if cloud_is_active != bool(self._cloudhook) else []),
+                "finish",
+            ],
             description_placeholders={
                 "addresses": "\n".join(f"- `{address}`" for address in addresses) or _NONE,
                 "received": self._received,
             },
         )
+
+    @property
+    def _addresses(self) -> list[str]:
+        """Return the addresses that reach Home Assistant now."""
+        cloudhook = self._cloudhook if async_cloud_is_active(self.hass) else None
+        return async_webhook_addresses(self.hass, self._webhook_id, cloudhook)
+
+    async def async_step_cloud(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Get an address over Home Assistant Cloud, and show it with the others."""
+        cloudhook = await async_get_or_create_cloudhook(self.hass, self._webhook_id)
+        if not cloudhook:
+            return await self.async_step_cloud_failed()
+        # Now, and not at the end, so that it is deleted one day. The entry need not be reloaded.
+        self._cloudhook = self._options[CONF_CLOUDHOOK_URL] = cloudhook
+        self.hass.config_entries.async_update_entry(self.config_entry, options=self._options)
+        return await self.async_step_webhook()
+
+    async def async_step_cloud_failed(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that Home Assistant Cloud provides no address."""
+        return self.async_show_menu(step_id="cloud_failed", menu_options=["cloud", "webhook"])
 
     @property
     def _received(self) -> str:
@@ -110,7 +159,7 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         if user_input is not None:
             self._address = user_input[_ADDRESS]
             return await self.async_step_sign_in()
-        addresses = async_webhook_addresses(self.hass, self._webhook_id)
+        addresses = self._addresses
         schema = {
             vol.Required(_ADDRESS, default=addresses[0]): SelectSelector(
                 SelectSelectorConfig(options=addresses)
@@ -128,30 +177,22 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         return self._show_account_form("unregister", vol.Schema({}))
 
     def _show_account_form(self, step_id: str, schema: vol.Schema) -> ConfigFlowResult:
-        errors = {"base": self._failure} if self._failure else {}
-        self._failure = None
-        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
+        return self.async_show_form(
+            step_id=step_id, data_schema=schema, errors=self._list.take_errors()
+        )
 
     async def async_step_sign_in(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Open the sign-in page of Plex; the flow continues once the user has signed in."""
-        if not self._sign_in:
-            identifier = self.config_entry.data[CONF_CLIENT_IDENTIFIER]
-            try:
-                self._sign_in = await start_sign_in(self.hass, identifier, self._async_continue)
-            except AccountError as err:
-                self._failure = err.key
-                return await self.async_step_signed_in()
-        elif self._sign_in.finished:
-            # While the account's token is there.
-            try:
-                await self._sign_in.replace_webhook((self._webhook_id,), self._address)
-            except AccountError as err:
-                self._failure = err.key
-            self.async_remove()
-            return self.async_external_step_done(next_step_id="signed_in")
-        return self.async_external_step(step_id="sign_in", url=str(self._sign_in.page))
+        identifier = self.config_entry.data[CONF_CLIENT_IDENTIFIER]
+        sign_in = await self._list.begin(self.hass, identifier, self._async_continue)
+        if not sign_in:
+            return await self.async_step_signed_in()
+        own = (self._webhook_id, self._cloudhook or "")
+        if page := await self._list.replace(sign_in, own, self._address):
+            return self.async_external_step(step_id="sign_in", url=page)
+        return self.async_external_step_done(next_step_id="signed_in")
 
     @callback
     def _async_continue(self) -> None:
@@ -167,7 +208,7 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show what has come of it."""
-        if self._failure:
+        if self._list.failed:
             return await (
                 self.async_step_register() if self._address else self.async_step_unregister()
             )
@@ -183,6 +224,4 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
     @override
     def async_remove(self) -> None:
         """End the sign-in, at the latest when the dialog is closed."""
-        if self._sign_in:
-            self._sign_in.close()
-        self._sign_in = None
+        self._list.close()

@@ -122,10 +122,13 @@ async def _read_payload(request: Request) -> bytes | None:
 
 
 @callback
-def async_webhook_addresses(hass: HomeAssistant, webhook_id: str) -> list[str]:
+def async_webhook_addresses(
+    hass: HomeAssistant, webhook_id: str, cloudhook: str | None = None
+) -> list[str]:
     """Return the addresses of a webhook, none at all if Home Assistant knows none of its own.
 
-    The first one is the local one; behind it comes that from outside, if there is one.
+    The first one is the local one; behind it come those from outside, if there are any, with the
+    `cloudhook` last.
     """
     bases: list[str] = []
     for internal in (True, False):
@@ -134,4 +137,5 @@ def async_webhook_addresses(hass: HomeAssistant, webhook_id: str) -> list[str]:
         except NoURLAvailableError:
             continue
     path = webhook.async_generate_path(webhook_id)
-    return [f"{base}{path}" for base in dict.fromkeys(bases)]
+    addresses = [f"{base}{path}" for base in dict.fromkeys(bases)]
+    return [*addresses, cloudhook] if cloudhook else addresses

@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.plex_butler.const import CONF_LOG, CONF_WEBHOOK
+from tests.cloud import SimulatedCloud
 from tests.conftest import House
 from tests.flow.dialogue import suggested
 from tests.flow.user import User, until, waiting
@@ -183,6 +184,129 @@ async def test_server_that_is_not_set_up_has_received_nothing(
     assert options.entry.state is ConfigEntryState.SETUP_RETRY
     assert shown(await options.chooses(result, "webhook"))["received"] == "-"
     await server.listen()
+
+
+# Home Assistant Cloud
+
+
+async def test_address_over_the_cloud_is_offered_created_once_and_deleted(
+    options: Options, cloud: SimulatedCloud, user: User, loaded: MockConfigEntry
+) -> None:
+    result = await options.turns(webhook=True)
+    assert result["menu_options"] == ["webhook", "register", "cloud", "finish"]
+    assert cloud.addresses == []
+    before = loaded.runtime_data
+    result = await options.chooses(result, "cloud")
+    [address] = cloud.addresses
+    assert result["menu_options"] == ["webhook", "register", "finish"]
+    local = f"{LOCAL}{path_of(loaded)}"
+    assert shown(result)["addresses"] == f"- `{local}`\n- `{address}`"
+    # It is stored, however the dialog ends.
+    assert loaded.options["cloudhook_url"] == address
+    user.plex_tv.webhooks = [*OTHERS]
+    result = await options.chooses(result, "register")
+    result = await signs_in(options, user, await options.submits(result, address=address))
+    assert user.plex_tv.webhooks == [*OTHERS, address]
+    await options.finishes(result)
+    assert loaded.runtime_data is before
+    result = await options.turns(webhook=True)
+    assert address in shown(result)["addresses"]
+    assert cloud.created == 1
+    await options.finishes(result)
+
+    result = await options.chooses(await options.turns(webhook=False), "unregister")
+    assert cloud.addresses == [address]
+    result = await signs_in(options, user, await options.submits(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert user.plex_tv.webhooks == OTHERS
+    assert cloud.addresses == []
+    assert loaded.options == {CONF_LOG: False, CONF_WEBHOOK: False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("is_logged_in", False), ("subscription_expired", True)]
+)
+async def test_cloud_without_a_subscription_is_not_offered(
+    options: Options, cloud: SimulatedCloud, name: str, value: bool
+) -> None:
+    setattr(cloud, name, value)
+    result = await options.turns(webhook=True)
+    assert result["menu_options"] == ["webhook", "register", "finish"]
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(), RuntimeError("of the library"), None])
+async def test_cloud_that_provides_no_address(
+    options: Options,
+    cloud: SimulatedCloud,
+    loaded: MockConfigEntry,
+    fault: Exception | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The dialog says so, and goes on with or without one."""
+    cloud.fault, cloud.connected = fault, fault is not None
+    result = await options.chooses(await options.turns(webhook=True), "cloud")
+    assert (result["step_id"], result["menu_options"]) == ("cloud_failed", ["cloud", "webhook"])
+    assert "cloudhook_url" not in loaded.options
+    result = await options.chooses(result, "webhook")
+    assert shown(result)["addresses"] == f"- `{LOCAL}{path_of(loaded)}`"
+    cloud.fault, cloud.connected = None, True
+    result = await options.chooses(await options.chooses(result, "cloud"), "webhook")
+    assert cloud.addresses[0] in shown(result)["addresses"]
+    assert "Traceback" not in caplog.text
+    assert path_of(loaded) not in caplog.text
+
+
+async def test_user_who_signs_out_of_the_cloud_is_told_so(
+    options: Options, cloud: SimulatedCloud, loaded: MockConfigEntry
+) -> None:
+    """The address is not shown, because nothing arrives there."""
+    result = await options.chooses(await options.turns(webhook=True), "cloud")
+    await options.finishes(result)
+    cloud.is_logged_in = False
+    result = await options.turns(webhook=True)
+    assert shown(result)["addresses"] == f"- `{LOCAL}{path_of(loaded)}`"
+    result = await options.chooses(result, "cloud")
+    assert result["step_id"] == "cloud_failed"
+    assert loaded.options["cloudhook_url"] == cloud.addresses[0]
+
+
+@pytest.mark.parametrize("way", ["finish", "store"])
+async def test_cloud_that_does_not_delete_its_address(
+    hass: HomeAssistant,
+    options: Options,
+    cloud: SimulatedCloud,
+    loaded: MockConfigEntry,
+    way: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await options.finishes(await options.chooses(await options.turns(webhook=True), "cloud"))
+    cloud.fault = RuntimeError("of the library")
+    result = await options.chooses(await options.turns(webhook=False), "finish")
+    assert (result["step_id"], result["menu_options"]) == ("cloud_left", ["finish", "store"])
+    assert loaded.options[CONF_WEBHOOK] is True
+    cloud.fault = None
+    result = await options.chooses(result, way)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert len(cloud.addresses) == (1 if way == "store" else 0)
+    assert loaded.options == {CONF_LOG: False, CONF_WEBHOOK: False}
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_address_over_the_cloud_that_is_gone_already(
+    hass: HomeAssistant, options: Options, cloud: SimulatedCloud, *, gone: bool
+) -> None:
+    await options.finishes(await options.chooses(await options.turns(webhook=True), "cloud"))
+    if gone:
+        cloud.cloudhooks_by_id.clear()
+    else:
+        hass.config.components.remove("cloud")
+    result = await options.chooses(await options.turns(webhook=False), "finish")
+    if not gone:
+        assert result["step_id"] == "cloud_left"
+        hass.config.components.add("cloud")
+        result = await options.chooses(result, "finish")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 # The Plex account
