@@ -125,7 +125,9 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         if not cloudhook:
             return await self.async_step_cloud_failed()
         # Now, and not at the end, so that it is deleted one day. The entry need not be reloaded.
-        self._cloudhook = self._options[CONF_CLOUDHOOK_URL] = cloudhook
+        self._cloudhook = cloudhook
+        # A copy, because the entry has the other one already.
+        self._options = {**self._options, CONF_CLOUDHOOK_URL: cloudhook}
         self.hass.config_entries.async_update_entry(self.config_entry, options=self._options)
         return await self.async_step_webhook()
 

@@ -256,13 +256,17 @@ async def test_cloud_that_provides_no_address(
     assert path_of(loaded) not in caplog.text
 
 
-async def test_user_who_signs_out_of_the_cloud_is_told_so(
-    options: Options, cloud: SimulatedCloud, loaded: MockConfigEntry
+@pytest.mark.parametrize("how", ["is_logged_in", "subscription_expired", "not set up"])
+async def test_user_who_leaves_the_cloud_is_told_so(
+    hass: HomeAssistant, options: Options, cloud: SimulatedCloud, loaded: MockConfigEntry, how: str
 ) -> None:
     """The address is not shown, because nothing arrives there."""
     result = await options.chooses(await options.turns(webhook=True), "cloud")
     await options.finishes(result)
-    cloud.is_logged_in = False
+    if how == "not set up":
+        hass.config.components.remove("cloud")
+    else:
+        setattr(cloud, how, how == "subscription_expired")
     result = await options.turns(webhook=True)
     assert shown(result)["addresses"] == f"- `{LOCAL}{path_of(loaded)}`"
     result = await options.chooses(result, "cloud")
