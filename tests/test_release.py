@@ -16,7 +16,7 @@ import yaml
 
 from scripts import release_notes as script
 from scripts.release_notes import UNRELEASED, NotReadyError, release_notes, sections
-from tests.repository import INTEGRATION, ROOT, load
+from tests.repository import INTEGRATION, ROOT, load, repository_files
 
 VERSION: Final[str] = load("manifest.json")["version"]
 CHANGELOG: Final = (ROOT / "CHANGELOG.md").read_text()
@@ -51,9 +51,14 @@ What has changed.
 def test_version_stands_in_the_manifest_only() -> None:
     """It is one that Home Assistant can compare; whoever needs it reads it there."""
     assert AwesomeVersion(VERSION).strategy is AwesomeVersionStrategy.SEMVER
-    places = [ROOT / "pyproject.toml", *INTEGRATION.rglob("*.py"), *(ROOT / "scripts").rglob("*")]
-    found = [path for path in places if path.is_file() and f'"{VERSION}"' in path.read_text()]
-    assert not found
+    others = ("docs", "tests", "requirements", "CHANGELOG.md")
+    places = (
+        path
+        for path in repository_files()
+        if not path.relative_to(ROOT).as_posix().startswith(others)
+    )
+    found = [path.name for path in places if f'"{VERSION}"' in path.read_text()]
+    assert found == ["manifest.json"]
 
 
 # The changelog

@@ -475,6 +475,14 @@ async def stops_under_another_key(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def late_sessions(server: SimulatedPlex) -> bool:
+    server.users.play()
+    answer = await ask(server, "GET", "/status/sessions")
+    server.users.play("stopped")
+    return bool(answer.json()["MediaContainer"]["size"] == 0)
+
+
+@shows
 async def refuse_unknown_preference(server: SimulatedPlex) -> bool:
     assert (await ask(server, "PUT", "/:/prefs?ButlerStartHour=2")).status == 200
     return (await ask(server, "PUT", "/:/prefs?NoSuchName=2")).status == 400

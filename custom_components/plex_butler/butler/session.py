@@ -394,7 +394,8 @@ class ButlerSession:
     ) -> Preferences:
         """Set preferences by the server's ids, read them back and compare them.
 
-        Returns what they were before, read once more if `read_before`. Raises PreferencesNotListedError before anything is sent, PreferencesDifferError, and
+        Returns what they were before, read once more if `read_before`. Raises
+        PreferencesNotListedError before anything is sent, PreferencesDifferError, and
         PreferencesNotReadError.
         """
         try:

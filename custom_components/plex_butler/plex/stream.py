@@ -44,10 +44,11 @@ async def open_stream[T](
 ) -> AsyncGenerator[AsyncIterator[T]]:
     """Open a stream within `time_limit` seconds, and iterate over what its frames mean.
 
-    `parse` is called with each text frame; if they are to be `raw`, with each frame of data, as bytes. A
-    frame of which it returns None is left out. The iterator waits for frames without a limit. It ends when the server closes
-    the connection or resets it, or no longer answers pings. Raises PlexError if the stream cannot be
-    opened; the iterator raises FloodError after a frame that is too large.
+    `parse` is called with each text frame; if they are to be `raw`, with each frame of data, as
+    bytes. A frame of which it returns None is left out. The iterator waits for frames without a
+    limit. It ends when the server closes the connection or resets it, or no longer answers pings.
+    Raises PlexError if the stream cannot be opened; the iterator raises FloodError after a frame that
+    is too large.
     """
     failure = None
     try:
