@@ -47,7 +47,7 @@ CODE: Final = {
     "parallel-updates": ("switch.py", "^PARALLEL_UPDATES"),
     "reauthentication-flow": ("config_flow.py", "async def async_step_reauth"),
     "reconfiguration-flow": ("config_flow.py", "async def async_step_reconfigure"),
-    "repair-issues": ("repairs.py", "async_create_issue"),
+    "repair-issues": ("issues.py", "async_create_issue"),
     "runtime-data": ("__init__.py", r"entry\.runtime_data = "),
     "test-before-configure": ("flow/server_check.py", "async def check_server"),
     "test-before-setup": ("__init__.py", "async_config_entry_first_refresh"),
