@@ -1,7 +1,7 @@
 """Servers whose log Home Assistant reads."""
 
 from datetime import UTC
-from typing import Final
+from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -14,14 +14,17 @@ STREAM: Final = "/:/websockets/notifications"
 
 
 async def set_up_with_log(
-    house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory | None = None
+    house: House,
+    server: SimulatedPlex,
+    freezer: FrozenDateTimeFactory | None = None,
+    **more: Any,
 ) -> MockConfigEntry:
-    """Set up a server with the option on; with a `freezer`, its clock shows UTC."""
+    """Set up a server with the option on, and `more` options; with a `freezer`, its clock shows UTC."""
     if freezer:
         freezer.move_to(server.clock.now.replace(tzinfo=UTC))
     entry = entry_for(server)
     entry.add_to_hass(house.hass)
-    house.hass.config_entries.async_update_entry(entry, options={CONF_LOG: True})
+    house.hass.config_entries.async_update_entry(entry, options={CONF_LOG: True, **more})
     return await house.set_up(entry, server)
 
 

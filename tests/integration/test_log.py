@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
@@ -15,7 +16,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_butler.const import CONF_LOG, DOMAIN
+from custom_components.plex_butler.const import CONF_LOG, CONF_WEBHOOK, DOMAIN
 from custom_components.plex_butler.diagnostics import async_get_config_entry_diagnostics
 from tests.conftest import House
 from tests.integration.automations import automate, told, trigger
@@ -391,6 +392,18 @@ async def test_silence_of_a_log_that_says_nothing_anyway_is_not_overdue(
     await house.passes(8 * 86400, step=21600)
     state = house.state(server, "binary_sensor", "backup_overdue")
     assert state.state == ("unknown" if silent else "on")
+
+
+async def test_silence_of_the_webhook_is_overdue_whatever_the_log_says(
+    house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    """Both are used, and the webhook would break the silence."""
+    server.faults.no_log = True
+    more = {CONF_WEBHOOK: True, CONF_WEBHOOK_ID: "an-id-of-ours"}
+    await set_up_with_log(house, server, freezer, **more)
+    await house.passes(60)
+    await house.passes(8 * 86400, step=21600)
+    assert house.state(server, "binary_sensor", "backup_overdue").state == "on"
 
 
 async def test_silence_while_the_server_is_away_is_not_overdue(

@@ -176,13 +176,17 @@ async def test_sign_in_that_does_not_begin(
     await user.plex_tv.listen()
 
 
-async def test_sign_in_that_expires(user: User, posts: Posts, opened: dict[str, Any]) -> None:
+@pytest.mark.parametrize("how", ["expired", "refused"])
+async def test_sign_in_that_comes_to_nothing(
+    user: User, posts: Posts, opened: dict[str, Any], how: str
+) -> None:
     await posts(opened["flow_id"], {"next_step_id": "unregister"})
     await posts(opened["flow_id"], {})
-    user.plex_tv.expire(user.plex_tv.codes[-1])
+    end = user.plex_tv.expire if how == "expired" else user.plex_tv.refuse
+    end(user.plex_tv.codes[-1])
     await user.waits()
     step = await posts(opened["flow_id"])
-    assert (step["step_id"], step["errors"]) == ("unregister", {"base": "sign_in_expired"})
+    assert (step["step_id"], step["errors"]) == ("unregister", {"base": f"sign_in_{how}"})
 
 
 async def test_dialog_that_is_closed_waits_no_longer(

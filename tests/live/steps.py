@@ -25,7 +25,7 @@ ALL_OF_IT: Final = 3600.0
 POLL: Final = 8.0
 """By when a poll has shown something while anything runs, in seconds."""
 
-AT_REST: Final = ROW_STAYS_IDLE.total_seconds() + POLL
+AT_REST: Final = ROW_STAYS_IDLE.total_seconds() + 3 * POLL
 """By when it is shown that Butler's row has turned idle, in seconds."""
 
 # What Home Assistant says of this machine, with any integration or none.

@@ -43,7 +43,10 @@ async def test_last_night_is_in_the_calendar_and_in_the_activity(
         await run_by_an_automation(frontend, simulator)
         await start_and_stop_as_a_user(frontend, simulator)
         # As soon as it happens, on a page that is open.
-        await frontend.wait_for(lambda: len(lines(live)) == 2 or None)
+        try:
+            await frontend.wait_for(lambda: len(lines(live)) == 2 or None)
+        except TimeoutError:
+            pytest.fail(f"these lines came: {lines(live)}")
         the_activity_is_right(lines(live))
         runs = (await frontend.ask(f"{DOMAIN}.get_runs"))["runs"]
         assert [run["outcome"] for run in runs] == ["stopped", "finished"]
