@@ -14,7 +14,7 @@ from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .run_log import EVENT_RUN_ENDED
+from .run_log import ATTR_TITLE, EVENT_RUN_ENDED
 from .texts import duration_text, task_name, text
 
 
@@ -37,7 +37,7 @@ def async_describe_events(
             after = duration_text(timedelta(seconds=duration))
             message = text(hass, f"{key}_after", {"duration": after})
         return {
-            LOGBOOK_ENTRY_NAME: task_name(hass, data["name"]),
+            LOGBOOK_ENTRY_NAME: task_name(hass, data["name"], data.get(ATTR_TITLE)),
             LOGBOOK_ENTRY_MESSAGE: message,
             LOGBOOK_ENTRY_ENTITY_ID: data[ATTR_ENTITY_ID],
         }

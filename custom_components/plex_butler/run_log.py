@@ -14,6 +14,7 @@ from .run_events import ButlerEvent
 from .runs.models import EndedRun
 
 EVENT_RUN_ENDED: Final = f"{DOMAIN}_run_ended"
+ATTR_TITLE: Final = "title"
 
 _DETAILS: Final = ("task", "name", "outcome", "duration", "known_by")
 
@@ -36,6 +37,7 @@ def async_log_runs(entry: PlexButlerConfigEntry) -> None:
             (DOMAIN, machine_identifier), entry.entry_id
         )
         unique_id = f"{task_prefix(machine_identifier)}{event.task}"
+        task = coordinator.data.tasks.get(event.task)
         details = event.as_dict()
         hass.bus.async_fire(
             EVENT_RUN_ENDED,
@@ -44,6 +46,8 @@ def async_log_runs(entry: PlexButlerConfigEntry) -> None:
                 ATTR_ENTITY_ID: er.async_get(hass).async_get_entity_id(
                     SWITCH_DOMAIN, DOMAIN, unique_id
                 ),
+                # The server's own, for a task that is not known.
+                ATTR_TITLE: task.title if task else None,
             }
             | {key: details[key] for key in _DETAILS},
             context=coordinator.origins.context(event.ended_by),

@@ -165,7 +165,7 @@ async def test_task_that_is_not_known_has_the_servers_name_for_it(
     await house.set_up(entry, server)
     await house.act(DOMAIN, "start_task", task="BrewCoffee")
     await house.passes(150)
-    assert await told(hass, hass_ws_client, began) == [("BrewCoffee", "finished after 1 min 5 s")]
+    assert await told(hass, hass_ws_client, began) == [("Brew Coffee", "finished after 1 min 5 s")]
 
 
 @pytest.mark.usefixtures("logbook", "loaded")
