@@ -12,6 +12,7 @@ from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.ssl import get_default_context
+from hypothesis import settings
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
@@ -29,6 +30,11 @@ from tests.passing_time import async_fire_time_changed, rest
 from tests.simulator import Faults, SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.texts import TEXTS, watch
+
+# What Hypothesis finds fails again, for everybody. The profile "search" looks for something new.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile("repeatable")
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
