@@ -431,6 +431,7 @@ async def test_event_names_device_and_switch(
         {
             "device_id": device.id,
             "entity_id": house.entity_id(server, SWITCH, f"task_{THUMBS}"),
+            "title": server.butler.tasks[THUMBS].title,
             "task": "generate_chapter_thumbs",
             "name": THUMBS,
             "outcome": "finished",
