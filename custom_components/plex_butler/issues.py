@@ -27,14 +27,19 @@ _CORRUPTION: Final = "database_corrupted"
 
 
 @callback
-def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> None:
+def async_create_repair(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    key: str,
+    severity: ir.IssueSeverity = ir.IssueSeverity.ERROR,
+) -> None:
     """Create the issue for an error."""
     ir.async_create_issue(
         hass,
         DOMAIN,
         f"{key}_{entry.entry_id}",
         is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
+        severity=severity,
         translation_key=key,
         # The title is shown as text, the description as markdown.
         translation_placeholders={"server": entry.title, "name": as_text(entry.title)},
@@ -45,16 +50,7 @@ def async_create_repair(hass: HomeAssistant, entry: ConfigEntry, key: str) -> No
 @callback
 def async_create_log_repair(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Create the issue for a log that the server refuses to show; one that is ignored stays so."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        f"{_LOG_REFUSED}_{entry.entry_id}",
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=_LOG_REFUSED,
-        translation_placeholders={"server": entry.title, "name": as_text(entry.title)},
-        data={"entry_id": entry.entry_id},
-    )
+    async_create_repair(hass, entry, _LOG_REFUSED, ir.IssueSeverity.WARNING)
 
 
 @callback

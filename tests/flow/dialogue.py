@@ -1,6 +1,6 @@
 """The dialogue of the config flow, as the frontend drives it."""
 
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
@@ -9,6 +9,15 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.plex_butler.const import DOMAIN
 from tests.simulator import SimulatedPlex
+
+WEBHOOK_FAILURES: Final = [
+    ("no_plex_pass", True, "no_plex_pass"),
+    ("webhooks_lost", True, "webhooks_not_kept"),
+    ("bad_gateway", True, "plex_tv_down"),
+    ("garbage", b"<html>", "not_plex_tv"),
+    ("rate_limited", True, "rate_limited"),
+]
+"""The faults with which the account's list of webhooks cannot be changed, and what is said then."""
 
 
 async def begin(hass: HomeAssistant) -> ConfigFlowResult:

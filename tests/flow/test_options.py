@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.plex_butler.const import CONF_LOG, CONF_WEBHOOK
 from tests.cloud import SimulatedCloud
 from tests.conftest import House
-from tests.flow.dialogue import suggested
+from tests.flow.dialogue import WEBHOOK_FAILURES, suggested
 from tests.flow.user import User, until, waiting
 from tests.simulator import SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
@@ -394,16 +394,7 @@ async def test_webhook_is_turned_off(
 
 
 @pytest.mark.parametrize("webhook", [True, False])
-@pytest.mark.parametrize(
-    ("fault", "value", "error"),
-    [
-        ("no_plex_pass", True, "no_plex_pass"),
-        ("webhooks_lost", True, "webhooks_not_kept"),
-        ("bad_gateway", True, "plex_tv_down"),
-        ("garbage", b"<html>", "not_plex_tv"),
-        ("rate_limited", True, "rate_limited"),
-    ],
-)
+@pytest.mark.parametrize(("fault", "value", "error"), WEBHOOK_FAILURES)
 async def test_account_that_cannot_be_changed(
     options: Options,
     on: ConfigFlowResult,

@@ -19,6 +19,7 @@ from custom_components.plex_butler.const import (
 )
 from tests.cloud import SimulatedCloud
 from tests.conftest import House, entry_for
+from tests.flow.dialogue import WEBHOOK_FAILURES
 from tests.flow.user import User, until, waiting
 from tests.simulator import SimulatedPlex
 
@@ -131,16 +132,7 @@ async def test_address_is_taken_out_by_hand(
     assert user.plex_tv.webhooks == before
 
 
-@pytest.mark.parametrize(
-    ("fault", "value", "error"),
-    [
-        ("no_plex_pass", True, "no_plex_pass"),
-        ("webhooks_lost", True, "webhooks_not_kept"),
-        ("bad_gateway", True, "plex_tv_down"),
-        ("garbage", b"<html>", "not_plex_tv"),
-        ("rate_limited", True, "rate_limited"),
-    ],
-)
+@pytest.mark.parametrize(("fault", "value", "error"), WEBHOOK_FAILURES)
 async def test_account_that_cannot_be_changed(
     hass: HomeAssistant,
     user: User,
