@@ -6,7 +6,9 @@ from datetime import timedelta
 import logging
 from typing import Any, Final
 
+from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant import runner
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant, State
@@ -26,7 +28,7 @@ from tests.certificates import AUTHORITY
 from tests.cloud import SimulatedCloud, simulate_cloud
 from tests.flow.names import Names
 from tests.flow.user import User
-from tests.passing_time import async_fire_time_changed, rest
+from tests.passing_time import LoopTime, async_fire_time_changed, rest
 from tests.simulator import Faults, SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.texts import TEXTS, watch
@@ -35,6 +37,12 @@ from tests.texts import TEXTS, watch
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("search", derandomize=False)
 settings.load_profile("repeatable")
+
+# The harness asks for all of Home Assistant's lines of debug, which takes a third of the time of a
+# test with templates. `whole_log` has them.
+logging.getLogger("homeassistant").setLevel(logging.WARNING)
+
+runner.monotonic = LoopTime()
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
@@ -64,6 +72,21 @@ def enable_event_loop_debug() -> None:
     It records a traceback for every callback, which takes a third of the time of all tests.
     `integration/test_init.py` turns it on.
     """
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clock() -> Generator[None]:
+    """Let time go on as ever, but by the clock that tests can stop: replacing it takes long."""
+    with freeze_time(tick=True):
+        yield
+
+
+@pytest.fixture
+def whole_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """All that is logged by anybody, at every level."""
+    for name in ("", "homeassistant", "sqlalchemy.engine"):
+        caplog.set_level(0, name)
+    return caplog
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,11 @@
 """Let time pass, and the event loop come to rest, without more work than that takes."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 import time
 from typing import Any, Final
 
+from freezegun import api as freezegun
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import event
 from homeassistant.util import dt as dt_util
@@ -16,6 +17,28 @@ _AT_MOST: Final = 100
 _RESOLUTION: Final = time.get_clock_info("monotonic").resolution
 _DELAY: Final = timedelta(microseconds=event.RANDOM_MICROSECOND_MAX)
 """How much later than planned Home Assistant may do something, so that not all is done at once."""
+_EPOCH: Final = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+
+
+class LoopTime:
+    """The time of event loops: that of the test where it is frozen.
+
+    freezegun would look at who asks, each time; an event loop asks three times in each of its turns.
+    """
+
+    def __init__(self) -> None:
+        """Initialize before the beginning of time."""
+        self._frozen: object = None
+        self._seconds = 0.0
+
+    def __call__(self) -> float:
+        """Return the time, in seconds."""
+        if not freezegun.freeze_factories:
+            return freezegun.real_monotonic()
+        frozen = freezegun.freeze_factories[-1]()
+        if frozen is not self._frozen:
+            self._frozen, self._seconds = frozen, (frozen - _EPOCH).total_seconds()
+        return self._seconds
 
 
 async def rest() -> None:

@@ -1,7 +1,6 @@
 """The options: which of Plex's own reports are used, and the address for its webhook."""
 
 import asyncio
-import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
@@ -340,11 +339,10 @@ async def test_address_is_entered_by_a_sign_in(
     on: ConfigFlowResult,
     user: User,
     loaded: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
+    whole_log: pytest.LogCaptureFixture,
     *,
     public: bool,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     await async_process_ha_core_config(hass, {"external_url": PUBLIC})
     result = await options.chooses(on, "register")
     assert (result["type"], result["step_id"], result["errors"]) == ("form", "register", {})
@@ -358,7 +356,7 @@ async def test_address_is_entered_by_a_sign_in(
     assert user.plex_tv.webhooks == [*OTHERS, address]
     result = await options.chooses(result, "webhook")
     await options.finishes(result)
-    ours = [r.getMessage() for r in caplog.records if "custom_components" in r.name]
+    ours = [r.getMessage() for r in whole_log.records if "custom_components" in r.name]
     for secret in (path_of(loaded), "tautulli", "another", *user.plex_tv.tokens):
         assert not [line for line in ours if secret in line]
     assert not [token for token in user.plex_tv.tokens if token in str(loaded.as_dict())]

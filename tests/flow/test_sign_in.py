@@ -718,11 +718,8 @@ async def test_no_token_or_code_is_to_be_found_anywhere(
     user: User,
     plex_tv: SimulatedPlexTv,
     server: SimulatedPlex,
-    caplog: pytest.LogCaptureFixture,
+    whole_log: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
-    for name in ("aiohttp", "aiohttp.client", "aiohttp.access", "asyncio", DOMAIN):
-        caplog.set_level(logging.DEBUG, logger=name)
     shown: list[ConfigFlowResult] = []
     async with SimulatedPlex(machine_identifier="a" * 40, friendly_name="Attic") as attic:
         plex_tv.add(server)
@@ -763,11 +760,11 @@ async def test_no_token_or_code_is_to_be_found_anywhere(
         urls = "".join(f"{request.path} {request.query}" for request in requests)
         numbers = set(re.findall(r"/pins/(\d+)", urls))
         assert len(numbers) == 2
-        log = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+        log = whole_log.text + "".join(str(record.__dict__) for record in whole_log.records)
         assert "plex.tv: GET" in log
         ours = "".join(
             str(record.__dict__) + record.getMessage()
-            for record in caplog.records
+            for record in whole_log.records
             if record.name.startswith("custom_components.plex_butler")
         )
         await flush_store(hass.config_entries._store)

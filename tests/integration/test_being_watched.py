@@ -367,9 +367,8 @@ async def test_nothing_is_told_of_who_watches_what(
     house: House,
     server: SimulatedPlex,
     loaded: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
+    whole_log: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("DEBUG")
     server.users.play()
     server.users.play("paused", "Bedroom")
     await house.passes(120)
@@ -377,7 +376,7 @@ async def test_nothing_is_told_of_who_watches_what(
         [state.as_dict() for state in hass.states.async_all()],
         await get_diagnostics_for_config_entry(hass, hass_client, loaded),
     ]
-    everything = json.dumps(told, default=str) + caplog.text
+    everything = json.dumps(told, default=str) + whole_log.text
     private = ("Private", "owner@example", "Living room", "Bedroom", "192.168.1.77", "188653")
     assert [name for name in private if name in everything] == []
     frames = told[1]["statistics"]["frames"]

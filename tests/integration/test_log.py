@@ -65,11 +65,10 @@ async def test_night_in_which_plex_does_everything_by_itself(
     house: House,
     night_server: SimulatedPlex,
     freezer: FrozenDateTimeFactory,
-    caplog: pytest.LogCaptureFixture,
+    whole_log: pytest.LogCaptureFixture,
 ) -> None:
     """Each task is seen, with its true start; of backup and optimization also how they ended."""
     server = night_server
-    caplog.set_level(0)
     entry = await set_up_with_log(house, server, freezer)
     server.log.chatter(5)
     for clock, is_open in (("1:45", False), ("1:51", True), ("4:59", True), ("5:20", False)):
@@ -107,7 +106,7 @@ async def test_night_in_which_plex_does_everything_by_itself(
     for text in PRIVATE:
         assert text not in shown
         assert text not in str(counts)
-        assert text not in caplog.text
+        assert text not in whole_log.text
 
 
 async def test_without_the_option_nobody_asks_for_it(
