@@ -42,7 +42,7 @@ settings.load_profile("repeatable")
 # test with templates. `whole_log` has them.
 logging.getLogger("homeassistant").setLevel(logging.WARNING)
 
-runner.monotonic = LoopTime()
+runner.monotonic = LoopTime()  # type: ignore[attr-defined]
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
@@ -75,10 +75,12 @@ def enable_event_loop_debug() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _clock() -> Generator[None]:
-    """Let time go on as ever, but by the clock that tests can stop: replacing it takes long."""
-    with freeze_time(tick=True):
-        yield
+def _clock() -> None:
+    """Let time go on as ever, but by the clock that tests can stop.
+
+    To put it into all modules takes long, so it stays there.
+    """
+    freeze_time(tick=True).start()
 
 
 @pytest.fixture
