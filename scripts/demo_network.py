@@ -21,11 +21,11 @@ PAGE: Final = """<!doctype html>
 <style>body{font:16px sans-serif;max-width:26em;margin:4em auto;padding:0 1em;text-align:center}
 button{font:inherit;padding:.7em 1.6em;margin:.4em}</style>
 <h1>Sign in</h1>
-<p>This page stands in the place of Plex's. <b>Plex Butler</b> would like to use the account of
-the simulated servers.</p>
+<p>In this demo, this page replaces the one of Plex. <b>Plex Butler</b> would like to use the
+account of the simulated servers.</p>
 <div id="ask"><button autofocus data-answer="sign-in">Sign in</button>
 <button data-answer="refuse">Refuse</button></div>
-<p id="done" hidden>Thank you. Close this window; Home Assistant goes on by itself.</p>
+<p id="done" hidden>Thank you. Close this window. Home Assistant continues automatically.</p>
 <script>
 const code = new URLSearchParams(location.hash.replace(/^#[?]/, "")).get("code");
 for (const button of document.querySelectorAll("button")) button.onclick = async () => {

@@ -41,6 +41,9 @@ def _room(path: str) -> int | None:
     parts = path.split(".")
     if parts[1] == "step" and parts[-1] == "title":
         return 30
+    if "fix_flow" in parts and parts[-1] == "title":
+        # On a phone, a longer one is written over the line below it.
+        return 33
     if "menu_options" in parts:
         return 40
     if path.startswith("entity.") and parts[-1] == "name":

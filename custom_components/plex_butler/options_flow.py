@@ -14,11 +14,13 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
 )
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
+from yarl import URL
 
 from .cloudhook import (
     async_cloud_is_active,
@@ -27,14 +29,13 @@ from .cloudhook import (
 )
 from .const import CONF_CLIENT_IDENTIFIER, CONF_CLOUDHOOK_URL, CONF_LOG, CONF_WEBHOOK
 from .flow.webhook_list import WebhookList
+from .texts import text
 from .webhook import async_webhook_addresses
 
 _ADDRESS: Final = "address"
 _SCHEMA: Final = vol.Schema(
     {vol.Required(option, default=False): BooleanSelector() for option in (CONF_LOG, CONF_WEBHOOK)}
 )
-# Stands for what there is none of.
-_NONE: Final = "-"
 
 
 class PlexButlerOptionsFlow(OptionsFlowWithReload):
@@ -102,13 +103,14 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
         return self.async_show_menu(
             step_id="webhook",
             menu_options=[
-                "webhook",
                 *(["register"] if addresses else []),
                 *(["cloud"] if cloud_is_active != bool(self._cloudhook) else []),
+                "webhook",
                 "finish",
             ],
             description_placeholders={
-                "addresses": "\n".join(f"- `{address}`" for address in addresses) or _NONE,
+                "addresses": "\n".join(f"- `{address}`" for address in addresses)
+                or text(self.hass, "webhook_no_address"),
                 "received": self._received,
             },
         )
@@ -141,10 +143,10 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
     def _received(self) -> str:
         """Return when an event of the server last arrived."""
         entry = self.config_entry
-        if entry.state is not ConfigEntryState.LOADED:
-            return _NONE
-        received = entry.runtime_data.reports.webhook_received
-        return f"{dt_util.as_local(received):%Y-%m-%d %H:%M:%S}" if received else _NONE
+        loaded = entry.state is ConfigEntryState.LOADED
+        if not (loaded and (received := entry.runtime_data.reports.webhook_received)):
+            return text(self.hass, "webhook_silent")
+        return f"{dt_util.as_local(received):%Y-%m-%d %H:%M:%S}"
 
     async def async_step_webhook_off(
         self, user_input: dict[str, Any] | None = None
@@ -162,9 +164,14 @@ class PlexButlerOptionsFlow(OptionsFlowWithReload):
             self._address = user_input[_ADDRESS]
             return await self.async_step_sign_in()
         addresses = self._addresses
+        # Without the path, which a phone would cut; the step before shows it.
+        options = [
+            SelectOptionDict(value=address, label=str(URL(address).origin()))
+            for address in addresses
+        ]
         schema = {
             vol.Required(_ADDRESS, default=addresses[0]): SelectSelector(
-                SelectSelectorConfig(options=addresses)
+                SelectSelectorConfig(options=options)
             )
         }
         return self._show_account_form("register", vol.Schema(schema))

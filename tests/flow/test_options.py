@@ -119,9 +119,9 @@ async def test_address_is_shown_and_listens_at_once(
     path = path_of(loaded)
     assert len(path) > 60
     bases = [LOCAL, PUBLIC] if public else [LOCAL]
-    assert result["menu_options"] == ["webhook", "register", "finish"]
+    assert result["menu_options"] == ["register", "webhook", "finish"]
     addresses = "\n".join(f"- `{base}{path}`" for base in bases)
-    assert shown(result) == {"addresses": addresses, "received": "-"}
+    assert shown(result) == {"addresses": addresses, "received": "none yet"}
     before = loaded.runtime_data
     await options.finishes(result)
     assert loaded.runtime_data is before
@@ -147,7 +147,11 @@ async def test_home_assistant_that_knows_no_address_of_its_own(
     hass.config.internal_url = hass.config.api = None
     result = await options.turns(webhook=True)
     assert result["menu_options"] == ["webhook", "finish"]
-    assert shown(result) == {"addresses": "-", "received": "-"}
+    assert shown(result) == {
+        "addresses": "Home Assistant does not know its own address. Enter it under **Settings** > "
+        "**System** > **Network**, and check again.",
+        "received": "none yet",
+    }
 
 
 async def test_what_arrives_is_shown(
@@ -165,7 +169,7 @@ async def test_what_arrives_is_shown(
     server.webhooks.send({"event": "admin.database.backup"})
     await server.webhooks.sent()
     result = await options.chooses(result, "webhook")
-    assert shown(result)["received"] == "-"
+    assert shown(result)["received"] == "none yet"
     server.webhooks.send(server.webhooks.fields("media.play"))
     await server.webhooks.sent()
     result = await options.chooses(result, "webhook")
@@ -181,7 +185,7 @@ async def test_server_that_is_not_set_up_has_received_nothing(
     await server.stop_listening()
     result = await options.turns(webhook=True)
     assert options.entry.state is ConfigEntryState.SETUP_RETRY
-    assert shown(await options.chooses(result, "webhook"))["received"] == "-"
+    assert shown(await options.chooses(result, "webhook"))["received"] == "none yet"
     await server.listen()
 
 
@@ -192,12 +196,12 @@ async def test_address_over_the_cloud_is_offered_created_once_and_deleted(
     options: Options, cloud: SimulatedCloud, user: User, loaded: MockConfigEntry
 ) -> None:
     result = await options.turns(webhook=True)
-    assert result["menu_options"] == ["webhook", "register", "cloud", "finish"]
+    assert result["menu_options"] == ["register", "cloud", "webhook", "finish"]
     assert cloud.addresses == []
     before = loaded.runtime_data
     result = await options.chooses(result, "cloud")
     [address] = cloud.addresses
-    assert result["menu_options"] == ["webhook", "register", "finish"]
+    assert result["menu_options"] == ["register", "webhook", "finish"]
     local = f"{LOCAL}{path_of(loaded)}"
     assert shown(result)["addresses"] == f"- `{local}`\n- `{address}`"
     # It is stored, however the dialog ends.
@@ -230,7 +234,7 @@ async def test_cloud_without_a_subscription_is_not_offered(
 ) -> None:
     setattr(cloud, name, value)
     result = await options.turns(webhook=True)
-    assert result["menu_options"] == ["webhook", "register", "finish"]
+    assert result["menu_options"] == ["register", "webhook", "finish"]
 
 
 @pytest.mark.parametrize("fault", [TimeoutError(), RuntimeError("of the library"), None])
@@ -346,9 +350,12 @@ async def test_address_is_entered_by_a_sign_in(
     await async_process_ha_core_config(hass, {"external_url": PUBLIC})
     result = await options.chooses(on, "register")
     assert (result["type"], result["step_id"], result["errors"]) == ("form", "register", {})
-    assert (schema := result["data_schema"])
+    schema = result["data_schema"]
+    assert schema
     local = f"{LOCAL}{path_of(loaded)}"
     assert schema({}) == {"address": local}
+    options_shown = schema.schema["address"].config["options"]
+    assert [each["label"] for each in options_shown] == [LOCAL, PUBLIC]
     address = f"{PUBLIC}{path_of(loaded)}" if public else local
     result = await options.submits(result, address=address)
     result = await signs_in(options, user, result)
