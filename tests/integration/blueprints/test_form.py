@@ -76,7 +76,7 @@ def test_long_help_is_folded_away(blueprints: dict[str, Blueprint], file: str) -
         assert section["collapsed"] is True
 
 
-OWN_STARTS: Final = "only own starts"
+NEEDS_LOG: Final = "needs Plex's log"
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_tasks_to_choose_from_are_those_of_the_table(
         name, _, effect = translated[task.key].rstrip(")").partition(" (")
         # What a task may do when it is started is of no matter if it is not.
         notes = [effect] if effect and starts else []
-        notes += [] if task.activity_type else [OWN_STARTS]
+        notes += [] if task.activity_type else [NEEDS_LOG]
         assert labels[task.key] == (f"{name} ({'; '.join(notes)})" if notes else name)
-    assert f"*{OWN_STARTS}*" in field["description"]
+    assert f"*{NEEDS_LOG}*" in field["description"]
     assert field["selector"]["select"]["custom_value"] is True
 
 

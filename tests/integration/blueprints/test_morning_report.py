@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.template import Template
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -11,6 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_butler.const import DOMAIN
+from custom_components.plex_butler.runs.tasks import KNOWN_TASKS
 from tests.conftest import entry_for
 from tests.integration.blueprints.automations import (
     errors,
@@ -20,6 +23,7 @@ from tests.integration.blueprints.automations import (
     use,
 )
 from tests.integration.patient_house import House
+from tests.repository import load
 from tests.simulator import Profile, SimulatedPlex
 from tests.task_names import BACKUP, INTROS
 
@@ -104,3 +108,20 @@ async def test_morning_report_of_a_server_that_is_not_set_up_says_so(
         "Attic is not set up at the moment: what it did is not known.",
     ]
     assert not logged_errors(caplog)
+
+
+async def test_morning_report_names_each_task_as_its_switch(
+    hass: HomeAssistant, blueprints: dict[str, Blueprint]
+) -> None:
+    steps = blueprints["morning_report"].data["actions"]
+    (message,) = (
+        step["variables"]["message"] for step in steps if "bad" in step.get("variables", {})
+    )
+    run = {"outcome": "finished", "duration": None, "started": dt_util.utcnow().isoformat()}
+    runs = [run | {"task": task.key, "name": task.name} for task in KNOWN_TASKS]
+    variables = {"servers": ["1"], "unknown": [], "bad": [], "runs": runs}
+    report = Template(message, hass).async_render(variables)
+    switches = load("translations/en.json")["entity"]["switch"]
+    assert [line.split(" ", 1)[1] for line in report.split("\n")] == [
+        f"{switches[task.key]['name']}: finished" for task in KNOWN_TASKS
+    ]

@@ -123,8 +123,8 @@ async def test_untouched_backup_leaves_a_notification(
     assert commands(server) == ["POST /butler/BackupDatabase"]
     [call] = told
     assert call.data == {
-        "title": "Plex's database",
-        "message": "Cellar has run its backup to the end. It does not tell whether it worked.",
+        "title": "Plex backup",
+        "message": "Cellar has finished its backup. Plex does not report whether it worked.",
         "notification_id": "plex_butler_backup_Cellar",
     }
 
