@@ -277,6 +277,19 @@ def test_data_of_an_entry_belongs_to_it() -> None:
     assert used == typed
 
 
+@pytest.mark.parametrize("kind", ["conditions", "services", "triggers"])
+def test_options_are_shown_only_once_their_texts_are_there(kind: str) -> None:
+    """A list of options is shown at once, and keeps showing the values if the texts come later."""
+    options = [
+        field["selector"]["select"]
+        for thing in yaml.safe_load((INTEGRATION / f"{kind}.yaml").read_text()).values()
+        for field in (thing.get("fields") or {}).values()
+        if "select" in field["selector"]
+    ]
+    assert options
+    assert {each["mode"] for each in options} == {"dropdown"}
+
+
 def test_users_choose_neither_names_nor_intervals() -> None:
     """How often a server is asked is the integration's matter, and what a device is called is the user's."""
     for path in (INTEGRATION / "config_flow.py", *INTEGRATION.glob("options*.py")):
