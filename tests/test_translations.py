@@ -114,15 +114,3 @@ class TestTranslation:
 def test_every_translation_is_checked() -> None:
     files = {path.stem for path in (INTEGRATION / "translations").iterdir()}
     assert files == {"en", *LANGUAGES}
-
-
-@pytest.mark.parametrize("language", ["en", *LANGUAGES])
-def test_no_two_entities_have_one_name(language: str) -> None:
-    """The page of a device shows them below each other, whatever their platforms are."""
-    names = [
-        text
-        for path, text in _translation(language).items()
-        if path.startswith("entity.") and path.count(".") == 3 and path.endswith(".name")
-    ]
-    assert len(names) > 80
-    assert [name for name in names if names.count(name) > 1] == []

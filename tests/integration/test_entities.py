@@ -87,7 +87,7 @@ async def test_names_and_device(
         ("binary_sensor", "server", "Server"),
         ("sensor", "current_task", "Current task"),
         ("sensor", "last_task", "Last task"),
-        ("calendar", "maintenance", "Maintenance calendar"),
+        ("calendar", "maintenance", "Maintenance"),
     ):
         state = house.state(server, platform, key)
         assert state.name == f"{server.friendly_name} {name}"

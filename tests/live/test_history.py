@@ -24,7 +24,7 @@ from tests.live.steps import (
 
 pytestmark = pytest.mark.live
 
-CALENDAR: Final = "calendar.attic_maintenance_calendar"
+CALENDAR: Final = "calendar.attic_maintenance"
 CREDITS: Final = "switch.attic_generate_credits_markers"
 INTROS: Final = "switch.attic_generate_intro_markers"
 AUTOMATION: Final = "automation.every_night"
