@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
+import gc
 import logging
 from typing import Any, Final
 
@@ -81,6 +82,16 @@ def _clock() -> None:
     To put it into all modules takes long, so it stays there.
     """
     freeze_time(tick=True).start()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """Look for garbage in what is new only: nearly all there is has been imported, and stays.
+
+    `take_census` looks everywhere again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
