@@ -1,11 +1,13 @@
 """A Home Assistant Cloud that is in use, without a connection to anything."""
 
+from collections.abc import Callable
 import sys
 from types import ModuleType
 from typing import Any, Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 import pytest
 
 MODULE: Final = "homeassistant.components.cloud"
@@ -26,6 +28,15 @@ class SimulatedCloud:
     def get(self, webhook_id: str) -> dict[str, Any] | None:
         """Return the address of a webhook."""
         return self.cloudhooks_by_id.get(webhook_id)
+
+    def changes_account(self, hass: HomeAssistant, **addresses: str) -> None:
+        """Let the user change the account, or delete addresses: those that are left are given."""
+        self.cloudhooks_by_id = {
+            webhook_id: {"webhook_id": webhook_id, "cloudhook_url": url, "managed": True}
+            for webhook_id, url in addresses.items()
+        }
+        signal = sys.modules[MODULE]._SIGNAL_CLOUDHOOKS_UPDATED
+        async_dispatcher_send(hass, signal, self.cloudhooks_by_id)
 
     @property
     def addresses(self) -> list[str]:
@@ -65,8 +76,9 @@ def simulate_cloud(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> Simu
     return cloud
 
 
-def _stand_in(cloud: SimulatedCloud) -> ModuleType:
-    module = ModuleType(MODULE)
+def _stand_in(cloud: SimulatedCloud) -> Any:
+    module: Any = ModuleType(MODULE)
+    module._SIGNAL_CLOUDHOOKS_UPDATED = "cloudhooks_updated"
 
     class CloudNotAvailable(HomeAssistantError):  # noqa: N818 - Home Assistant's name
         """As the component raises it."""
@@ -83,6 +95,15 @@ def _stand_in(cloud: SimulatedCloud) -> ModuleType:
     async def async_delete_cloudhook(_: HomeAssistant, webhook_id: str) -> None:
         await cloud.async_delete(webhook_id)
 
+    def async_listen_cloudhook_change(
+        hass: HomeAssistant, webhook_id: str, on_change: Callable[[dict[str, Any] | None], None]
+    ) -> CALLBACK_TYPE:
+        return async_dispatcher_connect(
+            hass,
+            module._SIGNAL_CLOUDHOOKS_UPDATED,
+            callback(lambda hooks: on_change(hooks.get(webhook_id))),
+        )
+
     def async_remote_ui_url(_: HomeAssistant) -> str:
         raise CloudNotAvailable
 
@@ -91,6 +112,7 @@ def _stand_in(cloud: SimulatedCloud) -> ModuleType:
         async_active_subscription,
         async_get_or_create_cloudhook,
         async_delete_cloudhook,
+        async_listen_cloudhook_change,
         async_remote_ui_url,
     ):
         setattr(module, each.__name__, each)

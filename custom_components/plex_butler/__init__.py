@@ -12,7 +12,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
-from .cloudhook import async_delete_cloudhook
+from .cloudhook import async_delete_cloudhook, async_follow_cloudhook
 from .connection import create_client, create_session
 from .const import CONF_CLOUDHOOK_URL, DOMAIN, LOGGER, PLATFORMS
 from .coordinator import PlexButlerConfigEntry, PlexButlerCoordinator
@@ -52,6 +52,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: PlexButlerConfigEntry) -> bool:
     """Set up one server."""
     async_register_webhook(hass, entry)
+    async_follow_cloudhook(hass, entry)
     session = create_session(hass, verify_ssl=entry.data[CONF_VERIFY_SSL])
     client = create_client(hass, session, entry.data, machine_identifier=entry.unique_id)
     coordinator = PlexButlerCoordinator(hass, entry, client)

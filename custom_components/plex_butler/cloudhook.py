@@ -1,8 +1,12 @@
 """The address of the webhook over Home Assistant Cloud, where that is in use."""
 
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 
-from .const import LOGGER
+from .const import CONF_CLOUDHOOK_URL, LOGGER
 
 
 @callback
@@ -26,6 +30,27 @@ async def async_get_or_create_cloudhook(hass: HomeAssistant, webhook_id: str) ->
     except Exception as err:  # noqa: BLE001 - its library has errors of its own
         LOGGER.debug("Home Assistant Cloud provides no address: %s", type(err).__name__)
         return None
+
+
+@callback
+def async_follow_cloudhook(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Keep the address of an entry true until it is unloaded.
+
+    It changes with the account at Home Assistant Cloud, and the user can delete it in the settings.
+    """
+    webhook_id = entry.options.get(CONF_WEBHOOK_ID)
+    if not webhook_id or "cloud" not in hass.config.components:
+        return
+    from homeassistant.components import cloud  # noqa: PLC0415 - not installed everywhere
+
+    @callback
+    def handle_change(hook: dict[str, Any] | None) -> None:
+        options = dict(entry.options)
+        if options.pop(CONF_CLOUDHOOK_URL, None) and hook:
+            options[CONF_CLOUDHOOK_URL] = hook["cloudhook_url"]
+        hass.config_entries.async_update_entry(entry, options=options)
+
+    entry.async_on_unload(cloud.async_listen_cloudhook_change(hass, webhook_id, handle_change))
 
 
 async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> bool:

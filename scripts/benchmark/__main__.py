@@ -33,7 +33,8 @@ What is not measured
   whoever is faster shows the same. In 2 the CPU of the benchmark itself is counted with both, some
   microseconds per frame. A network, TLS, the recorder, the frontend and automations are not
   there. In 8 the clock is moved by hand and only requests and states are counted. In 10 and 11
-  Home Assistant is not there: the client reads the log, and the bare one drops every line.
+  Home Assistant is not there: the client reads the log, and the bare one drops every line. In 11
+  what Python's garbage collector takes is left out.
 """
 
 import argparse
@@ -47,13 +48,13 @@ from typing import Final
 from .checks import check
 from .frames import beside, one_frame, scan
 from .history import history
-from .log import log
+from .log import floods, log
 from .polls import polls
 from .runs import run
 from .saves import saves
 from .setups import setups
 
-ALL: Final = "1,2,3,4,5,6,7,8,9,10"
+ALL: Final = "1,2,3,4,5,6,7,8,9,10,11"
 ROW_WITHIN: Final = 180.0
 """How long one table may take, in seconds."""
 
@@ -104,6 +105,7 @@ def _full(rounds: int) -> _Rows:
         "8": lambda: idle_hours(3600),
         "9": lambda: history(50, 5_000, rounds, 20),
         "10": lambda: log(50_000, rounds, 10),
+        "11": lambda: floods(5),
     }
 
 
@@ -119,6 +121,7 @@ def _quick(rounds: int) -> _Rows:
         "8": lambda: idle_hours(600),
         "9": lambda: history(50, 500, rounds, 10),
         "10": lambda: log(5_000, rounds, 5),
+        "11": lambda: floods(1),
     }
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
+import gc
 from typing import Final
 
 import aiohttp
@@ -12,9 +14,10 @@ from yarl import URL
 from custom_components.plex_butler.plex import LogReader, PlexClient, PlexError, refuse_redirects
 
 from .checks import check
+from .hostile import FLOODS
 from .listeners import BARE, INTEGRATION
 from .meter import Cost, in_turn, metered, middle
-from .servers import STREAM, Server, server
+from .servers import STREAM, Address, Server, hostile, server
 from .table import ms, show, times, us
 
 LOG: Final = f"{STREAM}?filters=log"
@@ -23,10 +26,9 @@ LAST: Final = "Database backup completed: 0"
 AT_ONCE: Final = 10_000
 """How many lines are sent for each command to the server."""
 ITEM: Final = "Butler: Scheduling credits marker creation for: 79140"
-START: Final = "Butler: Starting task 'BackupDatabase'"
-MEGABYTES: Final = 100
 
 type Send = Callable[[], Awaitable[None]]
+type Take = Callable[[Address], Awaitable[None]]
 
 
 async def bare(own: Server, send: Send) -> None:
@@ -44,11 +46,21 @@ async def bare(own: Server, send: Send) -> None:
 
 
 async def integration(own: Server, send: Send) -> None:
-    """Receive lines as Plex Butler does, until the last one or until it has cut the server off."""
-    address = own.address
+    """Receive lines as Plex Butler does, until the last one."""
     reader = LogReader(lambda: {"BackupDatabase"}, Counter())
+    async with _client(own.address) as client:
+        async with client.log(reader) as lines:
+            sending = asyncio.ensure_future(send())
+            async for line in lines:
+                if any(repr(each.sign) == "BackupCompleted(code=0)" for each in line):
+                    break
+        await sending
+
+
+@asynccontextmanager
+async def _client(address: Address) -> AsyncIterator[PlexClient]:
     async with aiohttp.ClientSession(middlewares=(refuse_redirects,)) as session:
-        client = PlexClient(
+        yield PlexClient(
             session,
             URL(address.url),
             address.token,
@@ -56,19 +68,10 @@ async def integration(own: Server, send: Send) -> None:
             machine_identifier=address.machine_identifier,
             version="0",
         )
-        async with client.log(reader) as lines:
-            sending = asyncio.ensure_future(send())
-            try:
-                async for line in lines:
-                    if any(repr(each.sign) == "BackupCompleted(code=0)" for each in line):
-                        break
-            except PlexError as err:
-                check(err.key == "flood", f"{err}")
-        await sending
 
 
 async def log(count: int, rounds: int, seconds: float) -> None:
-    """Show what lines cost that are not ours, lines of Butler, and what a flood does."""
+    """Show what lines cost that are not ours, and lines of Butler."""
     rows = []
     async with server() as own:
         for title, text in (("about other things", "Private"), ("of Butler, each", ITEM)):
@@ -95,22 +98,69 @@ async def log(count: int, rounds: int, seconds: float) -> None:
             ("lines", "", "rounds", "CPU for 10,000", "for one", "", "longest stall, CPU"),
             rows,
         )
-        floods = {
-            "1,000,000 lines": partial(_write, own, "Private", 1_000_000),
-            "10,000 starts of a task": partial(_write, own, START, 10_000),
-            f"one line of {MEGABYTES} MB": partial(
-                own.control, "POST", "/log", text="Butler: ", times=MEGABYTES << 17
-            ),
-        }
-        cut_off = []
-        for title, flood in floods.items():
-            cost = await _cost(partial(integration, own, flood))
-            cut_off.append((title, ms(cost.cpu), ms(cost.stall), ms(cost.stall_cpu)))
-        show(
-            "11. A hostile log, which is cut off",
-            ("sends", "CPU", "longest stall", "the same, CPU"),
-            cut_off,
-        )
+
+
+async def floods(seconds: float) -> None:
+    """Show how long a hostile stream can block the event loop, and how soon it is cut off."""
+    rows = []
+    for flood in FLOODS:
+        readers = {BARE: _take_bare, "its notifications": _take_changes, "its log": _take_log}
+        for name, take in readers.items():
+            async with hostile(flood) as address:
+                ended = False
+
+                async def cut_off(take: Take = take, address: Address = address) -> None:
+                    nonlocal ended
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(seconds):
+                            await take(address)
+                            ended = True
+
+                # What Python's garbage collector takes depends on all of this process.
+                gc.collect()
+                gc.freeze()
+                cost = await _cost(cut_off)
+                gc.unfreeze()
+            after = ms(cost.wall) if ended else f"not within {seconds:.0f} s"
+            rows.append((flood, name, after, ms(cost.cpu), ms(cost.stall), ms(cost.stall_cpu)))
+    show(
+        "11. A hostile stream",
+        ("sends", "", "cut off after", "CPU", "longest stall", "the same, CPU"),
+        rows,
+    )
+
+
+async def _take_bare(address: Address) -> None:
+    async with aiohttp.ClientSession() as session:
+        # It would answer pings for ever, before anybody else gets to do anything.
+        socket = await session.ws_connect(address.url + LOG, decode_text=False, autoping=False)
+        try:
+            async for _ in socket:
+                await asyncio.sleep(0)
+        finally:
+            # It would wait for the end of a flood.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await socket.close()
+
+
+async def _take_changes(address: Address) -> None:
+    async with _client(address) as client:
+        await _take(client.notifications())
+
+
+async def _take_log(address: Address) -> None:
+    async with _client(address) as client:
+        await _take(client.log(LogReader(lambda: {"BackupDatabase"}, Counter())))
+
+
+async def _take(stream: AbstractAsyncContextManager[AsyncIterator[object]]) -> None:
+    try:
+        async with stream as results:
+            async for _ in results:
+                pass
+    except PlexError as err:
+        check(err.key == "flood", f"{err}")
 
 
 async def _cost(work: Callable[[], Awaitable[None]]) -> Cost:

@@ -23,6 +23,7 @@ from tests.live.process import REPOSITORY, start_process, stop_process
 from tests.simulator import Faults, SimulatedPlex
 
 from .checks import check
+from .hostile import MACHINE_IDENTIFIER
 
 STREAM: Final = "/:/websockets/notifications"
 
@@ -90,6 +91,13 @@ async def servers(count: int, latency: float) -> AsyncIterator[list[Address]]:
     """Run many servers in one process; each waits `latency` seconds before every answer."""
     async with _process("scripts.benchmark.servers", str(count), str(latency)) as ready:
         yield [Address(**row) for row in ready]
+
+
+@asynccontextmanager
+async def hostile(flood: str) -> AsyncIterator[Address]:
+    """Run a server whose stream is a flood."""
+    async with _process("scripts.benchmark.hostile", flood) as port:
+        yield Address(f"http://127.0.0.1:{port}", "token", MACHINE_IDENTIFIER)
 
 
 @asynccontextmanager

@@ -222,6 +222,37 @@ async def test_address_over_the_cloud_is_offered_created_once_and_deleted(
     assert loaded.options == {CONF_LOG: False, CONF_WEBHOOK: False}
 
 
+async def test_address_follows_the_account_at_the_cloud(
+    hass: HomeAssistant, options: Options, cloud: SimulatedCloud, loaded: MockConfigEntry
+) -> None:
+    await options.finishes(await options.chooses(await options.turns(webhook=True), "cloud"))
+    before, other = loaded.runtime_data, "https://hooks.nabu.casa/gAAAAB"
+    webhook_id = loaded.options["webhook_id"]
+    cloud.changes_account(hass, **{webhook_id: other, "somebody": "https://hooks.nabu.casa/x"})
+    await hass.async_block_till_done()
+    assert loaded.options["cloudhook_url"] == other
+    result = await options.turns(webhook=True)
+    assert f"`{other}`" in shown(result)["addresses"]
+    await options.finishes(result)
+
+    cloud.changes_account(hass)
+    await hass.async_block_till_done()
+    assert loaded.options == {CONF_LOG: False, CONF_WEBHOOK: True, "webhook_id": webhook_id}
+    assert loaded.runtime_data is before
+    result = await options.chooses(await options.turns(webhook=True), "cloud")
+    assert cloud.addresses[0] in shown(result)["addresses"]
+    await options.finishes(result)
+
+
+async def test_account_at_the_cloud_is_nothing_to_an_entry_without_an_address(
+    hass: HomeAssistant, options: Options, cloud: SimulatedCloud, loaded: MockConfigEntry
+) -> None:
+    await options.finishes(await options.turns(webhook=True))
+    cloud.changes_account(hass, **{loaded.options["webhook_id"]: "https://hooks.nabu.casa/x"})
+    await hass.async_block_till_done()
+    assert "cloudhook_url" not in loaded.options
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("is_logged_in", False), ("subscription_expired", True)]
 )

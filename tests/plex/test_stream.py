@@ -4,9 +4,10 @@ import asyncio
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from hashlib import sha1
 import json
+import socket
 import ssl
 import struct
 from typing import Any, Final
@@ -37,6 +38,7 @@ from custom_components.plex_butler.plex import (
     refuse_redirects,
 )
 from custom_components.plex_butler.plex.errors import FloodError
+from custom_components.plex_butler.plex.flood import FLOOD_SPAN
 from tests.bare_http import ask
 from tests.plex.clients import CLIENT_IDENTIFIER, TOKEN, client_for
 from tests.plex.scripted_server import IDENTITY, http, scripted_server
@@ -49,7 +51,8 @@ type Changes = AsyncIterator[tuple[Notification, ...]]
 type Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 STREAM: Final = "/:/websockets/notifications"
-HEARTBEAT: Final = "custom_components.plex_butler.plex.stream.HEARTBEAT"
+MODULE: Final = "custom_components.plex_butler.plex.stream"
+HEARTBEAT: Final = f"{MODULE}.HEARTBEAT"
 INTROS: Final = "ButlerTaskGenerateIntroMarkers"
 GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -793,26 +796,104 @@ class Turns:
         return self.count
 
 
-async def test_flood_that_is_cut_off_blocks_nothing() -> None:
-    """Nor does what has arrived already when it is cut off."""
-    row = {"message": "Butler: Starting task 'BackupDatabase'", "level": 3}
-    line = message(json.dumps({"LogSentNotification": row}))
+FLOODS: Final = {
+    "news": (NEWS, b""),
+    "starts": (
+        message(
+            json.dumps({"LogSentNotification": {"message": f"Butler: Starting task {INTROS!r}"}})
+        ),
+        b"",
+    ),
+    "one letter each": (message("x"), b""),
+    "nothing each": (message(""), b""),
+    "binary": (message("x", BINARY), b""),
+    "pings": (message("", PING), b""),
+    "pongs": (message("", PONG), b""),
+    "parts of one that never ends": (message("x", 0, last=False), message("", last=False)),
+}
 
-    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(line * 2_000)
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("log", [False, True], ids=["notifications", "log"])
+async def test_flood_is_cut_off_and_blocks_nothing(
+    monkeypatch: pytest.MonkeyPatch, flood: str, *, log: bool
+) -> None:
+    frame, first = FLOODS[flood]
+    monkeypatch.setattr(f"{MODULE}.MOST_FRAMES", 10_000)
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        while not writer.is_closing():
+            writer.write(frame * 5_000)
+            await writer.drain()
+
+    async with peer(pour) as url, client_for(url) as client:
+        opened = (
+            client.log(LogReader(lambda: {INTROS}, Counter())) if log else client.notifications()
+        )
+        async with opened as results, asyncio.timeout(10):
+            turns = Turns()
+            with pytest.raises(FloodError):
+                async for _ in results:
+                    pass
+            assert await turns.stop() > 20
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_what_has_arrived_is_dropped_in_small_steps(
+    monkeypatch: pytest.MonkeyPatch, *, reset: bool
+) -> None:
+    """Also when the connection is gone before anybody looks."""
+    monkeypatch.setattr(f"{MODULE}.MOST_FRAMES", 100)
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(NEWS * 5_000)
+        if reset:
+            await asyncio.sleep(0.1)
+            own = writer.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
         await reader.read()
 
-    async with (
-        peer(flood) as url,
-        client_for(url) as client,
-        client.log(LogReader(lambda: {"BackupDatabase"}, Counter())) as lines,
-    ):
+    async with peer(pour) as url, client_for(url) as client, client.notifications() as changes:
         await asyncio.sleep(0.2)
         turns = Turns()
         with pytest.raises(FloodError):
-            async for _ in lines:
-                pass
-        assert await turns.stop() > 150
+            await rest_of(changes)
+        assert await turns.stop() > 50
+
+
+@pytest.mark.parametrize("seconds", [FLOOD_SPAN, 0])
+async def test_as_much_in_a_long_time_is_no_flood(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    now = iter(range(1000))
+    monkeypatch.setattr(
+        "custom_components.plex_butler.plex.flood.monotonic", lambda: next(now) * seconds
+    )
+    monkeypatch.setattr(f"{MODULE}.MOST_FRAMES", 10)
+    monkeypatch.setattr(f"{MODULE}.MOST_BYTES", 10 * len(FRAME))
+    expected = nullcontext() if seconds else pytest.raises(FloodError)
+    async with (
+        peer(says(NEWS * 25)) as url,
+        client_for(url) as client,
+        client.notifications() as changes,
+    ):
+        with expected:
+            assert len(await rest_of(changes)) == 25
+
+
+async def test_many_bytes_are_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{MODULE}.MOST_BYTES", 25 * len(FRAME))
+    for count, kind in ((24, TEXT), (25, TEXT), (25, BINARY)):
+        expected = nullcontext() if count < 25 else pytest.raises(FloodError)
+        async with (
+            peer(says(message(FRAME, kind) * count)) as url,
+            client_for(url) as client,
+            client.notifications() as changes,
+        ):
+            with expected:
+                assert len(await rest_of(changes)) == count
 
 
 async def test_many_pings_at_once_block_nothing() -> None:

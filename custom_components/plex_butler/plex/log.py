@@ -13,11 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Container
 from itertools import islice
 import json
-from time import monotonic
 from typing import Any, Final
 
 from .decoding import int_of, rows_of
-from .errors import FloodError
+from .flood import FloodLimit
 from .log_lines import (
     BACKUP,
     BUTLER,
@@ -53,14 +52,10 @@ LONGEST_FRAME: Final = 64 * 1024
 """The longest frame that is looked at, in bytes; a server sends one line in each (seen)."""
 MOST_LINES: Final = 1_000
 """How many lines of one frame are read."""
-FLOOD_SPAN: Final = 20.0
-"""Within how many seconds the limits below count as a flood."""
 MOST_ROWS: Final = 100_000
-"""How many frames and lines are no flood: more than ten times the highest rate reported, 400 a second."""
-MOST_BYTES: Final = 64 * 1024 * 1024
-"""How many bytes are no flood: more than fifty times the highest rate reported, 50 kB a second."""
+"""How many lines are a flood: more than ten times the highest rate reported, 400 a second."""
 MOST_SIGNS: Final = 500
-"""How many signs are no flood; a server has about 22 tasks, and each begins and ends once.
+"""How many signs are a flood; a server has about 22 tasks, and each begins and ends once.
 
 Those of a damaged database are not counted: they repeat with every access (inferred).
 """
@@ -79,19 +74,15 @@ class LogReader:
         """Initialize without a frame."""
         self._tasks = tasks
         self._counts = counts
-        self._rows_read = self._bytes = self._signs = 0
-        self._since = monotonic()
+        self._rows = FloodLimit(MOST_ROWS)
+        self._signs = FloodLimit(MOST_SIGNS)
 
     def read(self, frame: bytes) -> tuple[LogLine, ...] | None:
         """Return the lines of one frame that are signs, in order; None if there are none.
 
         Raises FloodError.
         """
-        self._rows_read += 1
-        self._bytes += len(frame)
         self._counts["frames"] += 1
-        if self._rows_read >= MOST_ROWS or self._bytes >= MOST_BYTES:
-            self._end_span()
         if len(frame) > LONGEST_FRAME:
             self._counts["frames too long"] += 1
             return None
@@ -102,25 +93,14 @@ class LogReader:
         else:
             return None
         lines = tuple(self._lines(frame))
-        self._signs += sum(not isinstance(line.sign, REPEATED) for line in lines)
-        if self._signs >= MOST_SIGNS or self._rows_read >= MOST_ROWS:
-            self._end_span()
+        self._signs.add(sum(not isinstance(line.sign, REPEATED) for line in lines))
         return lines or None
-
-    def _end_span(self) -> None:
-        """Begin to count anew. Raises FloodError if too much has come too fast."""
-        now = monotonic()
-        span, self._since = now - self._since, now
-        self._rows_read = self._bytes = self._signs = 0
-        if span < FLOOD_SPAN:
-            raise FloodError("The server's log brings more than any that was seen")
 
     def _lines(self, frame: bytes) -> list[LogLine]:
         lines = []
-        rows = rows_of(self._rows(frame))
-        for number, row in enumerate(islice(rows, MOST_LINES)):
-            # The first one is counted with its frame.
-            self._rows_read += number > 0
+        rows = rows_of(self._content(frame))
+        for row in islice(rows, MOST_LINES):
+            self._rows.add(1)
             if sign := self._sign(row.get("message"), row.get("level")):
                 self._counts[KINDS[type(sign)]] += 1
                 lines.append(LogLine(sign, time_of(row.get("time"))))
@@ -128,7 +108,7 @@ class LogReader:
             self._counts["lines dropped"] += 1
         return lines
 
-    def _rows(self, frame: bytes) -> Any:
+    def _content(self, frame: bytes) -> Any:
         try:
             content = json.loads(frame.decode("utf-8", "replace"), strict=False)
         except ValueError, RecursionError:

@@ -1,6 +1,7 @@
 """The streams of a server: a websocket whose frames report changes, or are lines of its log."""
 
 import asyncio
+from asyncio.trsock import TransportSocket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 import socket as sockets
@@ -12,12 +13,14 @@ from aiohttp import (
     ClientWebSocketResponse,
     ClientWSTimeout,
     WSCloseCode,
+    WSMessage,
     WSMsgType,
 )
 from yarl import URL
 
 from .errors import FloodError
 from .failures import failure_of
+from .flood import FloodLimit
 
 HEARTBEAT: Final = 15.0
 """How long a server may send nothing before it is sent a ping, in seconds."""
@@ -25,6 +28,12 @@ HEARTBEAT: Final = 15.0
 LARGEST_FRAME: Final = 4 * 1024 * 1024
 """The largest frame that is accepted, in bytes; a larger one ends the stream before it is read."""
 
+MOST_FRAMES: Final = 100_000
+"""How many frames are a flood: more than ten times the highest rate reported, 400 a second."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""How many bytes are a flood: more than fifty times the highest rate reported, 50 kB a second."""
+
+_RECEIVE_BUFFER: Final = 64 * 1024
 _FRAMES_AT_ONCE: Final = 10
 _BYTES_AT_ONCE: Final = 64 * 1024
 _CLOSE_TIMEOUT: Final = 1.0
@@ -48,7 +57,7 @@ async def open_stream[T](
     bytes. A frame of which it returns None is left out. The iterator waits for frames without a
     limit. It ends when the server closes the connection or resets it, or no longer answers pings.
     Raises PlexError if the stream cannot be opened; the iterator raises FloodError after a frame that
-    is too large.
+    is too large, and if too much comes too fast.
     """
     failure = None
     try:
@@ -68,6 +77,10 @@ async def open_stream[T](
     # Not inside the except block: errors of aiohttp hold the headers, and with them the token.
     if failure:
         raise failure
+    # All frames that arrive at once are taken apart at once, and dropped at once when it is closed.
+    _on_connection(
+        socket, lambda own: own.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, _RECEIVE_BUFFER)
+    )
     results = _results(
         socket, parse, (WSMsgType.TEXT, WSMsgType.BINARY) if raw else (WSMsgType.TEXT,)
     )
@@ -87,36 +100,54 @@ async def _results[T](
     types: tuple[WSMsgType, ...],
 ) -> AsyncGenerator[T]:
     flood = None
-    frames = size = 0
-    try:
-        async for message in socket:
-            if message.type is WSMsgType.PING:
-                await socket.pong(message.data)
-            elif message.type in types and not flood:
-                try:
-                    result = parse(message.data)
-                except FloodError as err:
-                    # What has arrived already is dropped in small steps: aiohttp would do that at once.
-                    flood, result = err, None
-                    _shut_down(socket)
+    all_frames, all_bytes = FloodLimit(MOST_FRAMES), FloodLimit(MOST_BYTES)
+
+    async def result_of(message: WSMessage) -> T | None:
+        all_frames.add(1)
+        all_bytes.add(len(message.data))
+        if message.type is WSMsgType.PING:
+            await socket.pong(message.data)
+        return parse(message.data) if message.type in types else None
+
+    # A ping cannot be answered if the connection was closed behind it.
+    with suppress(ClientError, OSError):
+        async for message in _in_steps(socket):
+            if flood:
+                continue
+            try:
+                result = await result_of(message)
+            except FloodError as err:
+                # What has arrived already is dropped in small steps: aiohttp would do that at once.
+                flood = err
+                _on_connection(socket, lambda own: own.shutdown(sockets.SHUT_RDWR))
+            else:
                 if result is not None:
                     yield result
-                size += len(message.data)
-            frames += 1
-            if frames >= _FRAMES_AT_ONCE or size >= _BYTES_AT_ONCE:
-                # Frames that have arrived already are returned without a switch to other tasks.
-                frames = size = 0
-                await asyncio.sleep(0)
-    except ClientError, OSError:
-        # A ping could not be answered, because the connection was closed behind it.
-        pass
     if flood:
         raise flood
     if socket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
         raise FloodError("The server has sent a frame that is larger than any that was seen")
 
 
-def _shut_down(socket: ClientWebSocketResponse[Any]) -> None:
-    """Let nothing more arrive over a connection."""
-    with suppress(OSError):
-        socket.get_extra_info("socket").shutdown(sockets.SHUT_RDWR)
+async def _in_steps(socket: ClientWebSocketResponse[Any]) -> AsyncGenerator[WSMessage]:
+    """Return frames; those that have arrived already, with switches to other tasks."""
+    frames = size = 0
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return
+        yield message
+        frames += 1
+        size += len(message.data)
+        if frames >= _FRAMES_AT_ONCE or size >= _BYTES_AT_ONCE:
+            frames = size = 0
+            await asyncio.sleep(0)
+
+
+def _on_connection(
+    socket: ClientWebSocketResponse[Any], act: Callable[[TransportSocket], None]
+) -> None:
+    """Do something with the connection of a websocket, if it is not gone already."""
+    own: TransportSocket | None = socket.get_extra_info("socket")
+    if own is not None:
+        with suppress(OSError):
+            act(own)
