@@ -219,7 +219,7 @@ async def test_address_for_https_only_where_https_fails_too(
     # What speaks no TLS says nothing, until the time for it is over.
     monkeypatch.setattr(
         "custom_components.plex_butler.plex.requests.request_limits",
-        lambda _: ClientTimeout(total=2, connect=0.2),
+        lambda _: ClientTimeout(total=5, connect=0.5),
     )
     async with scripted_server() as proxy:
         text = b"400 The plain HTTP request was sent to HTTPS port"
