@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
+import gc
 import logging
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from tests.flow.user import User
 from tests.passing_time import LoopTime, async_fire_time_changed, rest
 from tests.simulator import Faults, SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
+from tests.simulator.tasks import tasks as default_tasks
 from tests.texts import TEXTS, watch
 
 # What Hypothesis finds fails again, for everybody. The profile "search" looks for something new.
@@ -43,6 +45,19 @@ settings.load_profile("repeatable")
 logging.getLogger("homeassistant").setLevel(logging.WARNING)
 
 runner.monotonic = LoopTime()  # type: ignore[attr-defined]
+
+SOME_TASKS: Final = (
+    "BackupDatabase",
+    "ButlerTaskGenerateCreditsMarkers",
+    "ButlerTaskGenerateIntroMarkers",
+    "DeepMediaAnalysis",
+    "GenerateChapterThumbs",
+    "LoudnessAnalysis",
+    "OptimizeDatabase",
+    "RefreshEpgGuides",
+    "RefreshLocalMedia",
+)
+"""Tasks of each kind. Each has entities, whose set-up takes most of the time of a short test."""
 
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
@@ -81,6 +96,16 @@ def _clock() -> None:
     To put it into all modules takes long, so it stays there.
     """
     freeze_time(tick=True).start()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """Look for garbage in what is new only: nearly all there is has been imported, and stays.
+
+    `take_census` looks everywhere again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -157,8 +182,16 @@ async def server(
 ) -> AsyncGenerator[SimulatedPlex]:
     """A server that does nothing by itself; its clock stands still until a test moves it."""
     faults = Faults(no_websocket="without_stream" in request.fixturenames)
-    async with SimulatedPlex(faults=faults) as simulated:
+    tasks = default_tasks()
+    if "some_tasks" in request.fixturenames:
+        tasks = {name: task for name, task in tasks.items() if name in SOME_TASKS}
+    async with SimulatedPlex(faults=faults, tasks=tasks) as simulated:
         yield simulated
+
+
+@pytest.fixture
+def some_tasks() -> None:
+    """The server has some tasks of each kind, for many tests that are about none of them."""
 
 
 @pytest.fixture

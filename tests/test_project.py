@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 import re
 import struct
+import sys
 from typing import Final
 
 from homeassistant import generated
@@ -270,6 +271,30 @@ def test_no_test_module_imports_another() -> None:
                 module = ".".join([*above, *([node.module] if node.module else [])])
                 names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
             assert not tests.keys() & names, path
+
+
+def test_what_the_oldest_leg_leaves_out_knows_no_home_assistant() -> None:
+    """It is tested once, with what both have: the packages that `scripts/test` compares."""
+    script = (ROOT / "scripts/test").read_text()
+    [listed] = re.findall(r"^without=\(\n(.*?)^\)", script, re.MULTILINE | re.DOTALL)
+    [needed] = re.findall(r"^needed='(.*)'$", script, re.MULTILINE)
+    packages = {name.replace("-", "_") for name in needed.split("|")}
+    may_see = tuple(f"{OURS}{name}" for name in FLOORS)
+    known = sys.stdlib_module_names | {"custom_components", "tests"}
+    for name in listed.split():
+        path = ROOT / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            text = file.read_text()
+            assert not re.search(r"\b(homeassistant|hass|house|loaded)\b", text), file
+            for node in ast.walk(ast.parse(text)):
+                if not isinstance(node, ast.Import | ast.ImportFrom):
+                    continue
+                module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                for alias in node.names:
+                    full = f"{module}{alias.name}"
+                    top = full.partition(".")[0]
+                    assert top != "custom_components" or full.startswith(may_see), (file, full)
+                    assert top in known | packages, (file, full)
 
 
 # The repository

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from aiohttp import ClientTimeout
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
@@ -213,8 +214,13 @@ async def test_redirect_to_https_is_followed_if_the_user_agrees(
 
 @pytest.mark.parametrize("how", ["tls_port", "redirect"])
 async def test_address_for_https_only_where_https_fails_too(
-    hass: HomeAssistant, server: SimulatedPlex, how: str
+    hass: HomeAssistant, server: SimulatedPlex, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
+    # What speaks no TLS says nothing, until the time for it is over.
+    monkeypatch.setattr(
+        "custom_components.plex_butler.plex.requests.request_limits",
+        lambda _: ClientTimeout(total=5, connect=0.5),
+    )
     async with scripted_server() as proxy:
         text = b"400 The plain HTTP request was sent to HTTPS port"
         secure = str(proxy.url.with_scheme("https")).rstrip("/")

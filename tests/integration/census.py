@@ -21,6 +21,7 @@ def take_census(hass: HomeAssistant) -> Counter[str]:
 
     And all that the containers hold which are attributes of our objects.
     """
+    gc.unfreeze()
     gc.collect()
     census = Counter(f"task {task.get_name()}" for task in asyncio.all_tasks())
     # The harness gives numbers to tasks without names.
@@ -35,7 +36,7 @@ def take_census(hass: HomeAssistant) -> Counter[str]:
         kind = type(thing)
         if issubclass(kind, socket.socket):
             census["sockets"] += thing.fileno() >= 0
-        elif kind.__module__.startswith((_OURS, "aiohttp.client")):
+        elif str(kind.__module__).startswith((_OURS, "aiohttp.client")):
             name = f"{kind.__module__.removeprefix(f'{_OURS}.')}.{kind.__qualname__}"
             census[name] += 1
             if kind.__module__.startswith(_OURS):

@@ -19,6 +19,8 @@ from tests.conftest import House
 from tests.integration.shown import polls
 from tests.simulator import SimulatedPlex
 
+pytestmark = pytest.mark.usefixtures("some_tasks")
+
 STREAM: Final = "/:/websockets/notifications"
 
 

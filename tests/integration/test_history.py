@@ -28,6 +28,8 @@ from tests.conftest import House, entry_for
 from tests.simulator import SimulatedPlex
 from tests.task_names import BACKUP, DEEP, INTROS, THUMBS
 
+pytestmark = pytest.mark.usefixtures("some_tasks")
+
 ROW: dict[str, Any] = {
     "task": BACKUP,
     "since": "2026-11-20T02:00:00+00:00",

@@ -40,6 +40,8 @@ from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.simulator.plex_tv_faults import PlexTvFaults
 from tests.simulator.tasks import Profile
 
+pytestmark = pytest.mark.usefixtures("some_tasks")
+
 SHORT: Final = 8
 """Shorter than the time limit of a request, in seconds: a poll that is under way survives it."""
 ONE_POLL: Final = 30

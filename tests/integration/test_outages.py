@@ -44,7 +44,7 @@ OPTIMIZE = "task_OptimizeDatabase"
 INTROS = "task_ButlerTaskGenerateIntroMarkers"
 
 
-pytestmark = pytest.mark.usefixtures("without_stream")
+pytestmark = pytest.mark.usefixtures("some_tasks", "without_stream")
 
 
 def connected(house: House, server: SimulatedPlex) -> str:

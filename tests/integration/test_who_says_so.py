@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "set_schedule": {"window_start": 3},
 }
 
-pytestmark = pytest.mark.usefixtures("without_stream")
+pytestmark = pytest.mark.usefixtures("some_tasks", "without_stream")
 
 
 def set_faults(server: SimulatedPlex, faults: dict[str, Any]) -> None:

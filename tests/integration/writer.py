@@ -71,7 +71,9 @@ def main(folder: str) -> None:
 
 def tell(what: object) -> None:
     """Write a line of JSON; that nobody reads it any more ends this process."""
-    print(json.dumps(what), flush=True)  # noqa: T201
+    # In one piece: Python may be told not to buffer.
+    sys.stdout.write(f"{json.dumps(what)}\n")
+    sys.stdout.flush()
 
 
 async def _write(folder: str, log: _Counter) -> None:

@@ -134,3 +134,11 @@ def files_with(instance: Instance, text: str) -> set[str]:
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     assert ".storage/core.config_entries" in files
     return {name for name, path in files.items() if text.encode() in path.read_bytes()}
+
+
+async def end_well(instance: Instance, simulator: SimulatorProcess) -> None:
+    """Stop; find the token where it belongs, and nothing to complain about."""
+    await instance.stop()
+    the_token_went_its_way_only(await simulator.requests())
+    assert files_with(instance, simulator.token) == {".storage/core.config_entries"}
+    assert complaints(instance.log) == []

@@ -65,7 +65,7 @@ async def turn_it_on(frontend: Frontend, entry_id: str) -> str:
     assert (form["type"], form["step_id"]) == ("form", "init")
     menu = await frontend.continue_options(form["flow_id"], {"log": False, "webhook": True})
     assert (menu["type"], menu["step_id"]) == ("menu", "webhook")
-    assert menu["description_placeholders"]["received"] == "-"
+    assert menu["description_placeholders"]["received"] == "none yet"
     found = re.search(r"`http://[^/]+(/api/webhook/\w+)`", str(menu["description_placeholders"]))
     assert found
     result = await frontend.continue_options(menu["flow_id"], {"next_step_id": "finish"})

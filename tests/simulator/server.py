@@ -25,7 +25,7 @@ from .notifications import Notifications
 from .players import Players
 from .prefs import Preferences
 from .run import Run
-from .tasks import Profile, profiles as default_profiles, tasks as default_tasks
+from .tasks import Profile, Task, profiles as default_profiles, tasks as default_tasks
 from .users import Users
 from .webhooks import Webhooks
 
@@ -59,6 +59,7 @@ class SimulatedPlex:
         plex_pass: bool = True,
         allowed_networks: str = "",
         faults: Faults | None = None,
+        tasks: dict[str, Task] | None = None,
         profiles: dict[str, Profile] | None = None,
         start: datetime = EVENING,
         speed: float | None = None,
@@ -78,7 +79,7 @@ class SimulatedPlex:
         self.clock = Clock(start)
         self.notifications = Notifications(self.faults)
         self.activities = Activities(self.faults, self.notifications.publish, seed)
-        tasks = default_tasks()
+        tasks = default_tasks() if tasks is None else tasks
         self.preferences = Preferences(
             self.faults, tasks, allowed_networks, lambda: self.has_plex_pass
         )

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from plex_api_client import PlexAPI
+from plex_api_client.models.components import PlexDevice, UserPlexAccount
 from plex_api_client.models.errors import SDKError, Unauthorized as SdkUnauthorized
 from plexapi.exceptions import BadRequest, Unauthorized
 from plexapi.myplex import MyPlexAccount, MyPlexPinLogin, MyPlexResource
@@ -425,11 +426,13 @@ async def test_sdk_finds_servers(plex_tv: SimulatedPlexTv, server: SimulatedPlex
     plex_tv.add(server, owned=False, clientIdentifier="b")
     token = await signed_in(plex_tv)
 
-    def resources(plex: PlexAPI, url: str) -> Any:
-        return plex.plex.get_server_resources(request={}, server_url=url).plex_devices
+    def resources(plex: PlexAPI, url: str) -> list[PlexDevice]:
+        return plex.plex.get_server_resources(request={}, server_url=url).plex_devices or []
 
-    def user(plex: PlexAPI, url: str) -> Any:
-        return plex.authentication.get_token_details(request={}, server_url=url).user_plex_account
+    def user(plex: PlexAPI, url: str) -> UserPlexAccount:
+        told = plex.authentication.get_token_details(request={}, server_url=url)
+        assert told.user_plex_account
+        return told.user_plex_account
 
     _, own, shared = await sdk(plex_tv, token, resources)
     assert (own.client_identifier, own.owned) == (server.machine_identifier, True)
