@@ -13,6 +13,7 @@ from operator import itemgetter
 import random
 from typing import Any, Final
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
     EVENT_STATE_CHANGED,
@@ -517,8 +518,16 @@ async def test_month(
 
 
 async def test_fifty_reloads_leave_nothing(
-    hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
 ) -> None:
+    # At noon: the calendar has another number of timers when its window opens and ends.
+    freezer.move_to(dt_util.start_of_local_day() + timedelta(hours=36))
+    loaded = await house.set_up(entry, server)
+
     async def reload(number: int) -> None:
         if number % 5 == 0:
             await house.act(DOMAIN, "start_task", task="generate_intro_markers")
