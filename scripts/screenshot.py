@@ -123,7 +123,7 @@ async def running_demo(port: int) -> AsyncIterator[None]:
         *(str(REPOSITORY / "scripts/demo"), "--port", str(port)), stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert process.stdout  # noqa: S101
+        assert process.stdout  # noqa: S101 - a pipe was asked for
         while line := await process.stdout.readline():
             if b"Ctrl-C" in line:
                 break

@@ -1,8 +1,8 @@
 """What is done in more than one life of a server."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 import json
 from pathlib import Path
 import re
@@ -134,6 +134,15 @@ def files_with(instance: Instance, text: str) -> set[str]:
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     assert ".storage/core.config_entries" in files
     return {name for name, path in files.items() if text.encode() in path.read_bytes()}
+
+
+@asynccontextmanager
+async def one_life(instance: Instance, simulator: SimulatorProcess) -> AsyncIterator[Frontend]:
+    """Add the server, use Home Assistant, and end well."""
+    async with instance.frontend(*USER) as frontend:
+        await add_server(frontend, simulator)
+        yield frontend
+    await end_well(instance, simulator)
 
 
 async def end_well(instance: Instance, simulator: SimulatorProcess) -> None:

@@ -17,11 +17,11 @@ from tests.live.steps import (
     add_server,
     changes,
     complaints,
-    end_well,
     everything,
     files_with,
     history,
     memory,
+    one_life,
     restart,
     the_token_went_its_way_only,
 )
@@ -86,11 +86,9 @@ async def test_tasks_are_started_and_stopped_by_action(
     instance: Instance, simulator: SimulatorProcess
 ) -> None:
     """Start and stop one task, and all of them."""
-    async with instance.frontend(*USER) as frontend:
-        await add_server(frontend, simulator)
+    async with one_life(instance, simulator) as frontend:
         await start_and_stop_by_action(frontend, simulator)
         await start_and_stop_all(frontend, simulator)
-    await end_well(instance, simulator)
 
 
 async def find_the_entities(frontend: Frontend) -> None:

@@ -23,6 +23,7 @@ from tests.live.steps import (
     changes,
     end_well,
     everything,
+    one_life,
     restart,
 )
 
@@ -52,12 +53,10 @@ EVENING: Final = [("started", CREDITS), ("finished", CREDITS), ("started", CREDI
 @pytest.mark.timeout(300)
 async def test_runs_are_waited_for(instance: Instance, simulator: SimulatorProcess) -> None:
     """Wait for their ends, by action and in a script."""
-    async with instance.frontend(*USER) as frontend:
-        await add_server(frontend, simulator)
+    async with one_life(instance, simulator) as frontend:
         await follow_the_stream(simulator)
         await wait_for_the_end_of_a_run(frontend, simulator)
         await wait_in_a_script(frontend, simulator)
-    await end_well(instance, simulator)
 
 
 @pytest.mark.timeout(300)
@@ -65,11 +64,9 @@ async def test_runs_are_seen_without_the_stream(
     instance: Instance, simulator: SimulatorProcess
 ) -> None:
     """Lose it for a while."""
-    async with instance.frontend(*USER) as frontend:
-        await add_server(frontend, simulator)
+    async with one_life(instance, simulator) as frontend:
         await follow_the_stream(simulator)
         await lose_the_stream_for_a_while(frontend, simulator)
-    await end_well(instance, simulator)
 
 
 @pytest.mark.timeout(300)
