@@ -59,6 +59,9 @@ SOME_TASKS: Final = (
 )
 """Tasks of each kind. Each has entities, whose set-up takes most of the time of a short test."""
 
+NOON: Final = "2026-11-25T20:00Z"
+"""When each test begins: noon in the time zone of the tests, ten hours after maintenance began."""
+
 CLIENT_IDENTIFIER = "3f0c9f2e-7a0b-4c4e-9a53-5a1f9d9d0c11"
 
 
@@ -91,11 +94,12 @@ def enable_event_loop_debug() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _clock() -> None:
-    """Let time go on as ever, but by the clock that tests can stop.
+    """Let time go on from noon of one day, by the clock that tests can stop.
 
-    To put it into all modules takes long, so it stays there.
+    With the hour of the machine, a test would meet the maintenance window now and then. To put a
+    clock into all modules takes long, so it stays there.
     """
-    freeze_time(tick=True).start()
+    freeze_time(NOON, tick=True).start()
 
 
 @pytest.fixture(autouse=True, scope="module")

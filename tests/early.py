@@ -2,8 +2,14 @@
 
 The newest pytest-homeassistant-custom-component knows 2026.10. On 2026.11 it needs
 `homeassistant` to be imported before httpx, and a function where 2026.10 had it.
-On 2026.10 this module changes nothing.
 """
+
+# What the harness puts in the place of Home Assistant's own has to be there first, in its order.
+from pytest_homeassistant_custom_component import (  # noqa: I001
+    patch_json,  # noqa: F401
+    patch_recorder,  # noqa: F401
+    patch_time,  # noqa: F401
+)
 
 from homeassistant.components import logger
 from homeassistant.components.logger import helpers
