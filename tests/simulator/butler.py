@@ -202,6 +202,7 @@ class Butler:
 
     def _leave(self, run: Run, outcome: str) -> None:
         del self._runs[run.task]
+        self._log.left(run.task)
         self.history.append((outcome, run.task))
         if not self._next_of_tonight():
             self._show()

@@ -141,6 +141,9 @@ class Faults:
     """An old server: it knows no filter, and never sends its log."""
     log_other_verbs: bool = False
     """Butler says of each task more than is known of, and in other words."""
+    log_activities: bool = False
+    """Butler names a task only by its activity, when that begins, and ends it by its uuid (reported
+    for 2025)."""
     log_exceptions: bool = False
     """Each task throws an exception, and goes on."""
     backup_code: int = 0
