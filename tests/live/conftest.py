@@ -3,10 +3,12 @@
 These need Home Assistant's frontend, which only the newest leg has.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from datetime import UTC
 from importlib.util import find_spec
 from pathlib import Path
 
+from freezegun import api, freeze_time
 import pytest
 
 from tests.live.instance import Instance
@@ -17,6 +19,13 @@ collect_ignore_glob = [] if find_spec("hass_frontend") else ["test_*.py"]
 # Outside of the server's window, and on a day on which OptimizeDatabase is not due: during that
 # task it would be silent for the rest of the test.
 NOW = "2026-11-24T12:00"
+
+
+@pytest.fixture(autouse=True)
+def _machine_clock() -> Generator[None]:
+    """Have the time that the processes have."""
+    with freeze_time(api.real_datetime.now(UTC), tick=True):
+        yield
 
 
 @pytest.fixture

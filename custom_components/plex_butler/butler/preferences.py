@@ -89,6 +89,11 @@ class ServerPreferences:
         return 0 < self._failed_reads < LOST_AFTER
 
     @property
+    def lost(self) -> bool:
+        """Return whether the preferences are not known for a reason that may pass by itself."""
+        return self._failed_reads >= LOST_AFTER
+
+    @property
     def change_unread(self) -> bool:
         """Return whether the next poll has to read a change, because the server refused that."""
         return self.due and self._changed
@@ -106,10 +111,9 @@ class ServerPreferences:
         try:
             await self._read()
         except PlexError as err:
-            self._failed_reads += 1
             refused = isinstance(err, UnauthorizedError | NotOwnerError)
-            if refused or self._failed_reads >= LOST_AFTER:
-                self._failed_reads = LOST_AFTER
+            self._failed_reads = 0 if refused else self._failed_reads + 1
+            if refused or self.lost:
                 self.known = NO_PREFERENCES
 
     async def set(
