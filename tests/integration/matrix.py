@@ -307,6 +307,7 @@ CASES: Final = (
     _case(NO_EFFECT, "row_always_100"),
     _case(NO_EFFECT, "row_indeterminate"),
     _case(NO_EFFECT, "row_per_run"),
+    _case(NO_EFFECT, "row_counts_tasks"),
 )
 
 PLEX_TV_CASES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (

@@ -170,3 +170,6 @@ class Faults:
     """It shows -1 while Butler works."""
     row_per_run: bool = False
     """It is there only while Butler works, with another uuid each time."""
+    row_counts_tasks: bool = False
+    """It shows what share of all tasks since the start of the server has ended: between two tasks it
+    stands at 100 for a moment (reported for 2025; that it goes on after a night is inferred)."""

@@ -697,6 +697,14 @@ async def row_per_run(server: SimulatedPlex) -> bool:
     return not idle and events == ["started", "ended"] * 2 and len(uuids) == 2 and progress == 0
 
 
+@shows
+async def row_counts_tasks(server: SimulatedPlex) -> bool:
+    server.butler.start(SILENT)
+    server.butler.stop(SILENT)
+    server.butler.start(SILENT)
+    return await row_progress(server) == 50
+
+
 # --- all of them
 
 
