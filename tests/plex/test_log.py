@@ -36,8 +36,8 @@ from tests.task_names import BACKUP, OPTIMIZE
 
 TASKS: Final = {BACKUP, OPTIMIZE, "Brew, & 'Coffee'", "Brew coffee"}
 STARTED: Final = f"Butler: Starting task '{BACKUP}'"
-UUID: Final = "11111111-f3d7-460d-9c9b-6feed1a8ce11"
-PARENT: Final = "22222222-9902-454a-83fa-7da35d9ee122"
+UUID: Final = "11111111-0000-4000-8000-000000000001"
+PARENT: Final = "22222222-0000-4000-8000-000000000002"
 BEGUN: Final = f'Activity: registered new sub-activity {UUID} - "{BACKUP}" parent: {PARENT}'
 MONOTONIC: Final = "custom_components.plex_butler.plex.flood.monotonic"
 
@@ -153,7 +153,7 @@ def test_activities_within_that_of_butler_begin_and_end_tasks(log: Reading) -> N
     expected = [TaskStarted(BACKUP), TaskEnded(BACKUP), TaskStarted(OPTIMIZE)]
     assert log.signs(*lines) == expected
     assert log.counts["task ended"] == 1
-    in_file = [f"Apr 02, 2025 04:05:39.514 [23030515526456] DEBUG - {line}" for line in lines]
+    in_file = [f"Nov 24, 2026 03:05:39.500 [140001] DEBUG - {line}" for line in lines]
     assert [sign for line in in_file for sign in Reading().signs(line)] == [
         TaskStarted(BACKUP),
         TaskStarted(OPTIMIZE),
