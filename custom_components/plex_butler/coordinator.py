@@ -248,6 +248,9 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         self.session.viewers.want(wanted=True)
         await self.session.count_sessions()
         self.data = replace(self.data, sessions=self.session.viewers.count)
+        if self._shown:
+            # The entity that asks for them shows them itself.
+            self._shown = replace(self._shown, sessions=self.data.sessions)
         return partial(self.session.viewers.want, wanted=False)
 
     async def _async_poll_preferences(self) -> None:
