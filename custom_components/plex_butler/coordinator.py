@@ -247,10 +247,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Count the sessions in which something is played, until the returned function is called."""
         self.session.viewers.want(wanted=True)
         await self.session.count_sessions()
-        self.data = replace(self.data, sessions=self.session.viewers.count)
-        if self._shown:
-            # The entity that asks for them shows them itself.
-            self._shown = replace(self._shown, sessions=self.data.sessions)
+        count = self.session.viewers.count
+        self.data = replace(self.data, sessions=count)
+        # The entity that wants them counted shows them in its first state.
+        self._shown = self._shown and replace(self._shown, sessions=count)
         return partial(self.session.viewers.want, wanted=False)
 
     async def _async_poll_preferences(self) -> None:

@@ -219,8 +219,8 @@ class ButlerSession:
                 self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
-        if due or self._preferences.due:
-            await self._preferences.read()
+        if due or self._preferences.is_due(now):
+            await self._preferences.read(now)
         await self.count_sessions()
         return due
 
