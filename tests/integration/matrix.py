@@ -262,6 +262,7 @@ CASES: Final = (
     _case(NO_ANSWER_TO_STOPS, late_answers="DELETE"),
     _case(NO_EFFECT, "late_websocket"),
     _case(NO_ANSWER, "drop_reused"),
+    _case(NO_EFFECT, "close_behind_answers"),
     _case(CUT, "cut_body"),
     _case(ENDLESS, "endless_body"),
     _case(NO_EFFECT, "no_websocket"),

@@ -69,6 +69,8 @@ class Faults:
     """The upgrade to a websocket is answered once this is cleared."""
     drop_reused: bool = False
     """The second request on a connection finds it closed."""
+    close_behind_answers: bool = False
+    """Each connection is closed behind its first answer, without a word of that (HTTP allows it)."""
     cut_body: bool = False
     """The connection is closed in the middle of a body."""
     endless_body: bool = False

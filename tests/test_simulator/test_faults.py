@@ -330,6 +330,13 @@ async def drop_reused(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def close_behind_answers(server: SimulatedPlex) -> bool:
+    first, last = request(server, "GET /identity"), request(server, "GET /", "Connection: close")
+    answers = await send(server, first + last)
+    return b"Connection: close" not in answers
+
+
+@shows
 async def cut_body(server: SimulatedPlex) -> bool:
     answer = await send(server, request(server, "GET /butler", "Connection: close"))
     head, _, body = answer.partition(b"\r\n\r\n")
