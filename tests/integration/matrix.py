@@ -230,6 +230,7 @@ CASES: Final = (
     _case(OUTAGE, "bad_gateway"),
     _case(PROXY, "login_page"),
     _case(PROXY, "other_json"),
+    _case(NO_EFFECT, "root_redirect"),
     _case(REDIRECT, redirect_to="http://127.0.0.1:9/login"),
     _case(HTTPS, redirect_to="https://127.0.0.1:9/"),
     _case(PROXY, proxy_status=400),

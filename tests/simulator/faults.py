@@ -42,6 +42,8 @@ class Faults:
     """A router's login page with status 200."""
     other_json: bool = False
     """JSON of another service with status 200."""
+    root_redirect: bool = False
+    """A proxy leads from / to the web app."""
     redirect_to: str | None = None
     """A 302 to this address for everything."""
     proxy_status: int = 0

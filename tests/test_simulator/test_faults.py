@@ -201,6 +201,12 @@ async def other_json(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def root_redirect(server: SimulatedPlex) -> bool:
+    answer = await ask(server, "GET", "/")
+    return (answer.status, answer.headers.get("Location")) == (302, "/web/index.html")
+
+
+@shows
 async def redirect_to(server: SimulatedPlex) -> bool:
     answers = [
         await ask(server, method, path)
