@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
-import gc
 import logging
 from typing import Any, Final
 
@@ -41,8 +40,10 @@ settings.register_profile("search", derandomize=False)
 settings.load_profile("repeatable")
 
 # The harness asks for all of Home Assistant's lines of debug, which takes a third of the time of a
-# test with templates. `whole_log` has them.
-logging.getLogger("homeassistant").setLevel(logging.WARNING)
+# test with templates, and for all SQL, some of it between tests, where it is printed. `whole_log`
+# has them.
+for name in ("homeassistant", "sqlalchemy.engine"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 
 runner.monotonic = LoopTime()  # type: ignore[attr-defined]
 
@@ -102,16 +103,6 @@ def _clock() -> None:
     freeze_time(NOON, tick=True).start()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _imported() -> None:
-    """Look for garbage in what is new only: nearly all there is has been imported, and stays.
-
-    `take_census` looks everywhere again.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture
 def whole_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """All that is logged by anybody, at every level."""
@@ -124,9 +115,7 @@ def whole_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 def _custom_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in every test that has a Home Assistant."""
     if "recorder_mock" in request.fixturenames:
-        # It has to be there first; its thread would write between tests, where all is printed.
-        for name in ("homeassistant.components.recorder", "sqlalchemy"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        # It has to be there first.
         request.getfixturevalue("recorder_mock")
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")

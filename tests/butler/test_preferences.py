@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.plex_butler.butler.preferences import (
-    LOST_AFTER,
     PAUSE,
-    RETRY,
     TRIES,
     PreferencesDifferError,
     PreferencesNotListedError,
@@ -200,34 +197,6 @@ async def test_preferences_are_forgotten_after_two_failures(
     session.read_task_list_next()
     await poll(session)
     assert session.preferences.window == (2, 5)
-
-
-async def test_preferences_that_were_lost_are_read_again_before_the_list_of_tasks(
-    server: SimulatedPlex, session: ButlerSession, freezer: FrozenDateTimeFactory
-) -> None:
-    session.stream_opened()
-    await poll(session)
-    server.faults.prefs_status = 500
-    session.read_task_list_next()
-    for _ in range(LOST_AFTER):
-        await poll(session)
-    assert not session.preferences
-    asked_before = len(asked(server))
-    freezer.tick(RETRY - timedelta(seconds=1))
-    await poll(session)
-    assert len(asked(server)) == asked_before
-    freezer.tick(1)
-    assert not await poll(session)
-    freezer.tick(1)
-    assert not await poll(session)
-    assert len(asked(server)) == asked_before + 1
-    server.faults.prefs_status = 0
-    freezer.tick(RETRY)
-    assert not await poll(session)
-    assert session.preferences.window == (2, 5)
-    freezer.tick(RETRY)
-    assert not await poll(session)
-    assert len(asked(server)) == asked_before + 2
 
 
 # --- set

@@ -28,6 +28,7 @@ from tests.conftest import House, entry_for
 from tests.flow.dialogue import submit, suggested, typed
 from tests.flow.names import Names
 from tests.flow.user import User, created, until, waiting
+from tests.repository import load
 from tests.simulator import SimulatedPlex
 from tests.simulator.plex_tv import SimulatedPlexTv
 from tests.simulator.plex_tv_rows import connection, plex_direct
@@ -597,6 +598,45 @@ async def test_reauth_by_sign_in_takes_the_token_and_keeps_the_address(
     await house.settled()
     assert entry.state is ConfigEntryState.LOADED
     assert dict(entry.data) == dict(entry_for(server).data)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_server_that_was_signed_out_itself_has_to_be_claimed_again_first(
+    hass: HomeAssistant,
+    user: User,
+    plex_tv: SimulatedPlexTv,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    *,
+    listed: bool,
+) -> None:
+    """As after a change of the password that signs out all devices (reported in 2022 and 2025)."""
+    steps = load("translations/en.json")["config"]["step"]
+    server.faults.unauthorized = True
+    if listed:
+        plex_tv.add(server)
+    await house.passes(720, step=30)
+    [flow] = hass.config_entries.flow.async_progress()
+    assert flow["step_id"] == "reauth_confirm"
+    result = await user.looks(flow)
+    assert "claim it again in Plex first" in steps["reauth_confirm"]["description"]
+    result = await user.signs_in(result)
+    if listed:
+        assert (result["step_id"], result["errors"]) == ("change", {CONF_TOKEN: "unauthorized"})
+        assert set(hass.config_entries.async_entries(DOMAIN)) == {loaded}
+        return
+    assert (result["step_id"], result["menu_options"]) == ("no_server", ["sign_in", "change"])
+    assert "has to be claimed again" in steps["no_server"]["description"]
+
+    server.faults.unauthorized = False
+    server.auth.revoke()
+    plex_tv.add(server)
+    result = await user.signs_in(result)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+    await house.settled()
+    assert loaded.state is ConfigEntryState.LOADED
+    assert loaded.data[CONF_TOKEN] == server.owner_token
 
 
 @pytest.mark.parametrize("source", ["reauth", "reconfigure"])

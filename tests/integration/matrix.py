@@ -295,6 +295,7 @@ CASES: Final = (
     _case(NO_EFFECT, "no_enum_labels"),
     _case(NO_EFFECT, "never_is_ignored"),
     _case(NO_EFFECT, "no_log", "log_for_everybody", "log_other_verbs", "log_exceptions"),
+    _case(NO_EFFECT, "log_activities"),
     _case(NO_EFFECT, log_refused=403, backup_code=11),
     _case(
         NO_EFFECT,
@@ -308,6 +309,7 @@ CASES: Final = (
     _case(NO_EFFECT, "row_always_100"),
     _case(NO_EFFECT, "row_indeterminate"),
     _case(NO_EFFECT, "row_per_run"),
+    _case(NO_EFFECT, "row_counts_tasks"),
 )
 
 PLEX_TV_CASES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (

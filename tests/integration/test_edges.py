@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.plex_butler.butler.schedule import ACTIVE_INTERVAL
 from custom_components.plex_butler.const import DOMAIN
@@ -57,6 +57,42 @@ async def test_row_that_rests_for_half_a_second_between_two_tasks_ends_nothing(
     assert told(calls) == [("task_ended", KEY, "finished"), ("maintenance_over",)]
     await house.passes(600, step=30)
     assert told(calls) == []
+
+
+@pytest.mark.parametrize("earlier", [0, 300])
+async def test_row_that_counts_the_tasks_is_at_100_between_them_and_near_it_after_weeks(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    loaded: MockConfigEntry,
+    earlier: int,
+) -> None:
+    """Maintenance goes on from the first task to the last, and each run has its own end."""
+    server.faults.row_counts_tasks = True
+    for _ in range(earlier):
+        server.butler.start("CleanOldBundles")
+        server.butler.stop("CleanOldBundles")
+    server.butler.profiles |= {
+        DEEP: Profile(duration=400),
+        INTROS: Profile(activity=OF_INTROS, items=4, item_seconds=50),
+    }
+    await house.passes(60)
+    calls = await automate(hass, *EVERYTHING)
+    for task in (INTROS, DEEP, INTROS):
+        server.butler.start(task)
+        await house.passes(100)
+        assert maintenance(house, server) == STATE_ON
+        while server.butler.running:
+            await house.passes(1, step=1)
+    await house.passes(15)
+    assert maintenance(house, server) == STATE_OFF
+    heard = told(calls)
+    assert (heard[0], heard[-1]) == (("maintenance_started",), ("maintenance_over",))
+    assert heard.count(("maintenance_over",)) == 1
+    assert [event for event in heard if KEY in event] == [
+        ("task_started", KEY),
+        ("task_ended", KEY, "finished"),
+    ] * 2
 
 
 @pytest.mark.usefixtures("loaded", "without_stream")

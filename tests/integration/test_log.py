@@ -109,6 +109,32 @@ async def test_night_in_which_plex_does_everything_by_itself(
         assert text not in whole_log.text
 
 
+async def test_night_of_a_server_that_names_its_tasks_by_their_activities(
+    hass: HomeAssistant,
+    house: House,
+    night_server: SimulatedPlex,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Each task is seen, and each of which no items are known also to end (reported for 2025)."""
+    server = night_server
+    server.faults.log_activities = True
+    entry = await set_up_with_log(house, server, freezer)
+    await live(house, server, "6:00")
+    began = [task for how, task in server.butler.history if how == "started"]
+    runs = entry.runtime_data.session.history.between(
+        dt_util.utcnow() - timedelta(days=1), dt_util.utcnow()
+    )
+    assert [run.task for run in sorted(runs, key=lambda run: run.since)] == began
+    deep = next(run for run in runs if run.task == "DeepMediaAnalysis")
+    assert (deep.outcome, deep.known_by) == ("finished", "observed")
+    assert deep.duration
+    assert deep.duration.total_seconds() == pytest.approx(1800, abs=10)
+    assert next(run for run in runs if run.task == "CleanOldBundles").outcome == "finished"
+    assert next(run for run in runs if run.task == "BackupDatabase").outcome == "succeeded"
+    counts = (await async_get_config_entry_diagnostics(hass, entry))["statistics"]["log"]
+    assert counts["task started"] == counts["task ended"] == len(began)
+
+
 async def test_without_the_option_nobody_asks_for_it(
     house: House, server: SimulatedPlex, loaded: MockConfigEntry
 ) -> None:

@@ -322,6 +322,19 @@ async def test_list_that_is_gone_removes_nothing(
     assert house.state(server, SWITCH, BACKUP).state == STATE_ON
 
 
+@pytest.mark.usefixtures("enabled", "loaded")
+async def test_list_that_could_not_be_read_is_there_again_soon(
+    house: House, server: SimulatedPlex
+) -> None:
+    server.faults.prefs_status = 500
+    await house.passes(7500, step=300)
+    assert house.state(server, SELECT, START).state == STATE_UNAVAILABLE
+    server.faults.prefs_status = 0
+    # The stream is there all the time, and has nothing to say.
+    await house.passes(660, step=60)
+    assert house.state(server, SELECT, START).state == "02:00"
+
+
 @pytest.mark.usefixtures("enabled")
 async def test_empty_list_of_tasks_removes_nothing(
     hass: HomeAssistant, house: House, server: SimulatedPlex, loaded: MockConfigEntry

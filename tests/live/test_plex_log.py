@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.live.conftest import NOON
 from tests.live.instance import Instance
 from tests.live.simulator import SimulatorProcess
 from tests.live.steps import AT_REST, DOMAIN, USER, add_server, complaints
@@ -21,8 +22,11 @@ PRIVATE: Final = ("Private", "192.168.1.17", "/mnt/films")
 
 @pytest.fixture
 async def night(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[SimulatorProcess]:
-    """A server just before its window, which is open now by UTC; all is due on such a day."""
-    hour = (datetime.now(UTC) - timedelta(hours=1)).hour
+    """A server just before its window, which is open now by the clock of Home Assistant.
+
+    All is due on such a day.
+    """
+    hour = NOON - 1
     opens = datetime(2026, 11, 24, hour)
     # Of three days and of seven, each is one on which everything is due.
     while opens.toordinal() % 21:
@@ -39,7 +43,7 @@ async def night(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulato
     simulated = SimulatorProcess(tmp_path / "simulator.log", *options)
     try:
         await simulated.start()
-        window = {"ButlerStartHour": hour, "ButlerEndHour": (hour + 5) % 24}
+        window = {"ButlerStartHour": hour, "ButlerEndHour": hour + 5}
         await simulated.control("POST", "/preferences", window)
         quick = {"name": "OptimizeDatabase", "duration": 60}
         await simulated.control("POST", "/profile", quick)

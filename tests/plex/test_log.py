@@ -17,6 +17,7 @@ from custom_components.plex_butler.plex import (
     LogReader,
     LogSign,
     OptimizationCompleted,
+    TaskEnded,
     TaskException,
     TaskMentioned,
     TaskScheduled,
@@ -29,11 +30,15 @@ from custom_components.plex_butler.plex.log import (
     MOST_ROWS,
     MOST_SIGNS,
 )
+from custom_components.plex_butler.plex.log_activities import MOST_OPEN
 from tests.bare_http import FIXTURES
 from tests.task_names import BACKUP, OPTIMIZE
 
 TASKS: Final = {BACKUP, OPTIMIZE, "Brew, & 'Coffee'", "Brew coffee"}
 STARTED: Final = f"Butler: Starting task '{BACKUP}'"
+UUID: Final = "11111111-0000-4000-8000-000000000001"
+PARENT: Final = "22222222-0000-4000-8000-000000000002"
+BEGUN: Final = f'Activity: registered new sub-activity {UUID} - "{BACKUP}" parent: {PARENT}'
 MONOTONIC: Final = "custom_components.plex_butler.plex.flood.monotonic"
 
 
@@ -130,6 +135,53 @@ def test_lines_of_a_night() -> None:
 )
 def test_sign(log: Reading, message: str, sign: LogSign) -> None:
     assert log.signs(message) == [sign]
+
+
+def test_activities_within_that_of_butler_begin_and_end_tasks(log: Reading) -> None:
+    """The lines of a user's log of 2025, with other uuids: no other line tells of these tasks."""
+    other = UUID.replace("1", "9")
+    lines = [
+        f"Activity: updated activity {PARENT} - completed 100.0% - Butler tasks",
+        "Butler: Performed sonic analysis on 0 batches of albums.",
+        f"{BEGUN} overall progress: 83.3% (5/6)",
+        f"Activity: updated activity {PARENT} - completed 83.3% - Butler tasks",
+        f"Activity: ended sub-activity {UUID} parent: {PARENT} overall progress: 100.0% (6/6)",
+        f"Activity: updated activity {PARENT} - completed 100.0% - Butler tasks",
+        "The butler processed 0 assets.",
+        f"{BEGUN.replace(UUID, other).replace(BACKUP, OPTIMIZE)} overall progress: 85.7% (6/7)",
+    ]
+    expected = [TaskStarted(BACKUP), TaskEnded(BACKUP), TaskStarted(OPTIMIZE)]
+    assert log.signs(*lines) == expected
+    assert log.counts["task ended"] == 1
+    in_file = [f"Nov 24, 2026 03:05:39.500 [140001] DEBUG - {line}" for line in lines]
+    assert [sign for line in in_file for sign in Reading().signs(line)] == [
+        TaskStarted(BACKUP),
+        TaskStarted(OPTIMIZE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"Activity: ended sub-activity {UUID} parent: {PARENT}",
+        f"Activity: updated sub-activity {UUID} parent: {PARENT}",
+        BEGUN.replace(BACKUP, "Private Film"),
+        BEGUN.replace(BACKUP, f"{BACKUP} of a film"),
+        BEGUN.replace(f'"{BACKUP}"', f'"{BACKUP}"s'),
+        BEGUN.replace(f'"{BACKUP}"', f'"A "{BACKUP}" film"'),
+    ],
+)
+def test_activity_of_no_task_is_no_sign(log: Reading, message: str) -> None:
+    assert log.signs(message) == []
+    assert log.counts == {"frames": 1, "activities of no listed task": 1}
+
+
+def test_activities_whose_end_is_missed_are_forgotten_one_day(log: Reading) -> None:
+    for number in range(MOST_OPEN + 1):
+        assert log.signs(BEGUN.replace(UUID, f"{number}")) == [TaskStarted(BACKUP)]
+    assert log.signs("Activity: ended sub-activity 0 parent: 2") == []
+    assert log.signs("Activity: ended sub-activity 1 parent: 2") == [TaskEnded(BACKUP)]
+    assert log.signs("Activity: ended sub-activity 1 parent: 2") == []
 
 
 @pytest.mark.parametrize(
@@ -277,6 +329,8 @@ def test_lines_of_a_damaged_database_are_no_flood(log: Reading) -> None:
 
 PARTS: Final = (
     "Butler: ",
+    BEGUN,
+    f"Activity: ended sub-activity {UUID} parent: 2",
     "Butler: Starting task ",
     "Butler: Running delayed task ",
     "Butler: Scheduling randomized task ",
@@ -318,9 +372,9 @@ def test_reader_bears_a_hundred_thousand_frames(monkeypatch: pytest.MonkeyPatch)
     for _ in range(100_000):
         for line in log.reader.read(fuzzed(source)) or ():
             lines[type(line.sign)] += 1
-            if isinstance(line.sign, TaskStarted | TaskScheduled | TaskMentioned):
+            if isinstance(line.sign, TaskStarted | TaskScheduled | TaskMentioned | TaskEnded):
                 assert line.sign.task in TASKS
-    assert len(lines) == 8
+    assert len(lines) == 9
     assert min(lines.values()) > 100, lines
     assert log.counts["frames"] == 100_000
 

@@ -11,6 +11,7 @@ from custom_components.plex_butler.plex import (
     DatabaseCorrupted,
     LogSign,
     OptimizationCompleted,
+    TaskEnded,
     TaskException,
     TaskMentioned,
     TaskScheduled,
@@ -327,6 +328,51 @@ def test_answer_that_it_does_not_run_shows_no_end_without_other_evidence() -> No
     server.log(TaskStarted(DEEP))
     server.runs.record_not_running(DEEP)
     assert server.outcomes() == [(DEEP, Outcome.END_NOT_SEEN)]
+
+
+# Activities within Butler's own, which end
+
+
+def test_end_of_its_activity_ends_a_task_of_which_nothing_else_is_known() -> None:
+    server = LoggingServer(row_proven=True)
+    began = server.now
+    server.log(TaskStarted(DEEP))
+    server.poll(BUSY)
+    server.log(TaskEnded(DEEP), after=90)
+    ended = server.ended()
+    assert (ended.outcome, ended.known_by) == (Outcome.FINISHED, KnownBy.OBSERVED)
+    assert ended.ended == server.now
+    assert ended.duration == server.now - began
+    server.log(TaskEnded(DEEP), after=1)
+    assert server.runs.take_events() == ()
+
+
+def test_end_of_its_activity_after_an_exception_is_a_failure() -> None:
+    server = LoggingServer()
+    server.log(TaskStarted(DEEP), TaskException())
+    server.log(TaskEnded(DEEP), after=3)
+    ended = server.ended()
+    assert (ended.outcome, ended.ended) == (Outcome.FAILED, server.now)
+
+
+def test_end_of_its_activity_is_none_where_items_or_more_words_may_follow() -> None:
+    server = LoggingServer(row_proven=True)
+    began = server.now
+    server.log(TaskStarted(INTROS), TaskStarted(BACKUP), TaskStarted(SCAN))
+    server.poll(BUSY)
+    server.log(TaskEnded(INTROS), TaskEnded(BACKUP), TaskEnded(SCAN), after=3)
+    assert server.runs.running.keys() == {INTROS, BACKUP, SCAN}
+    server.log(BackupCompleted(0), after=1)
+    assert server.outcomes() == [(BACKUP, Outcome.SUCCEEDED)]
+    server.poll(BUSY, item(INTRO_ITEM))
+    assert server.runs.running[INTROS].since == began
+
+
+def test_end_of_an_activity_whose_begin_was_not_read_ends_nothing() -> None:
+    server = LoggingServer()
+    server.accept(DEEP)
+    server.log(TaskEnded(DEEP), after=1)
+    assert server.runs.running.keys() == {DEEP}
 
 
 # Exceptions, whose lines name no task

@@ -7,6 +7,7 @@ from typing import Any
 
 from .activities import Activities
 from .clock import Clock, Event
+from .faults import Faults
 from .log import Log
 from .prefs import Preferences
 from .run import Run
@@ -32,6 +33,7 @@ class Butler:
         nightly: bool,
         at_once: int,
         log: Log,
+        faults: Faults,
         on_stall: Callable[[bool], None],
         on_finish: Callable[[Run], None],
     ) -> None:
@@ -49,6 +51,8 @@ class Butler:
         self._activities = activities
         self._preferences = preferences
         self._log = log
+        self._faults = faults
+        self._begun = self._ended = 0
         self._random = random.Random(seed)
         self._runs: dict[str, Run] = {}
         self._on_stall = on_stall
@@ -124,6 +128,7 @@ class Butler:
         for event in self.queued.values():
             event.cancel()
         self._runs.clear()
+        self._begun = self._ended = 0
         self.queued.clear()
         self._tonight.clear()
         self._on_stall(False)
@@ -150,6 +155,7 @@ class Butler:
         works_on_items = profile.activity and profile.items
         run = Run(name, profile, profile.items if works_on_items else 1, scheduled=scheduled)
         self._runs[name] = run
+        self._begun += 1
         self.history.append(("started", name))
         self._log.started(name, delayed=delayed)
         self._show()
@@ -202,6 +208,10 @@ class Butler:
 
     def _leave(self, run: Run, outcome: str) -> None:
         del self._runs[run.task]
+        self._ended += 1
+        if self._faults.row_counts_tasks:
+            self._show()
+        self._log.left(run.task)
         self.history.append((outcome, run.task))
         if not self._next_of_tonight():
             self._show()
@@ -209,8 +219,11 @@ class Butler:
     def _show(self) -> None:
         """Show in Butler's row what share of the work that is known is done."""
         runs = self._runs.values()
-        total = sum(run.total for run in runs)
-        self._activities.work(sum(run.done for run in runs) * 99 // total if runs else None)
+        if self._faults.row_counts_tasks:
+            done, total = self._ended * 100, self._begun
+        else:
+            done, total = sum(run.done for run in runs) * 99, sum(run.total for run in runs)
+        self._activities.work(done // total if runs else None)
         self._on_stall(any(run.profile.stalls for run in runs))
 
     # --- the schedule

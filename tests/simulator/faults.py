@@ -145,6 +145,9 @@ class Faults:
     """An old server: it knows no filter, and never sends its log."""
     log_other_verbs: bool = False
     """Butler says of each task more than is known of, and in other words."""
+    log_activities: bool = False
+    """Butler names a task only by its activity, when that begins, and ends it by its uuid (reported
+    for 2025)."""
     log_exceptions: bool = False
     """Each task throws an exception, and goes on."""
     backup_code: int = 0
@@ -171,3 +174,6 @@ class Faults:
     """It shows -1 while Butler works."""
     row_per_run: bool = False
     """It is there only while Butler works, with another uuid each time."""
+    row_counts_tasks: bool = False
+    """It shows what share of all tasks since the start of the server has ended: between two tasks it
+    stands at 100 for a moment (reported for 2025; that it goes on after a night is inferred)."""

@@ -1,12 +1,13 @@
 """The log of a simulated server, as far as it is sent to those who ask for it.
 
-The wording of the lines follows the patterns of other tools, made from real logs; nobody has
-published the lines themselves. Whether they go over the stream word for word is inferred.
+The wording of the lines follows the patterns of other tools, made from real logs, and a user's log
+of 2025. Whether they go over the stream word for word is inferred.
 """
 
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
+from uuid import UUID
 
 from .clock import Clock
 from .faults import Faults
@@ -23,6 +24,8 @@ _NOISE: Final = (
     "[Req#4a1/Transcode] Private Show S01 E01: streaming over 8000 kbps",
     "Completed: [192.168.1.17:51234] 200 GET /library/sections?q=Butler (4 live) 3ms",
 )
+_BUTLERS: Final = UUID(int=2**127)
+"""The activity of Butler as a whole."""
 _SCHEMA_CHANGES: Final = 59
 """How often the database says that its schema has changed while it is optimized (seen)."""
 
@@ -54,6 +57,8 @@ class Log:
         self._chatting = 0.0
         self._owed = 0.0
         self._lines = 0
+        self._begun = self._ended = 0
+        self._activities: dict[str, str] = {}
 
     def write(self, text: str, level: Level = Level.DEBUG, thread: int = 140001) -> None:
         """Write a line, in the server's local time."""
@@ -94,7 +99,12 @@ class Log:
 
     def started(self, task: str, *, delayed: bool) -> None:
         """Say that a task begins."""
-        self.write(f"Butler: {'Running delayed' if delayed else 'Starting'} task '{task}'")
+        if self._faults.log_activities:
+            self._begun += 1
+            uuid = self._activities[task] = str(UUID(int=self._begun))
+            self._activity(f'registered new sub-activity {uuid} - "{task}"')
+        else:
+            self.write(f"Butler: {'Running delayed' if delayed else 'Starting'} task '{task}'")
         if self._faults.log_other_verbs:
             self.write(f"Butler: Considering '{task}'")
         if task == BACKUP:
@@ -122,6 +132,19 @@ class Log:
             for _ in range(_SCHEMA_CHANGES):
                 self.write("SQLITE3:0x1, 17, database schema has changed", Level.INFO)
             self.write("Database optimization: complete")
+
+    def left(self, task: str) -> None:
+        """Say that the activity of a task has ended, if it is one of those that are told."""
+        if uuid := self._activities.pop(task, None):
+            self._ended += 1
+            self._activity(f"ended sub-activity {uuid}")
+
+    def _activity(self, text: str) -> None:
+        """Say something of an activity within Butler's, and what share of them has ended."""
+        share = 100 * self._ended / self._begun
+        progress = f"overall progress: {share:.1f}% ({self._ended}/{self._begun})"
+        self.write(f"Activity: {text} parent: {_BUTLERS} {progress}")
+        self.write(f"Activity: updated activity {_BUTLERS} - completed {share:.1f}% - Butler tasks")
 
     def _chat(self) -> None:
         if not self._chatting:

@@ -99,6 +99,7 @@ class SimulatedPlex:
             nightly=nightly,
             at_once=at_once,
             log=self.log,
+            faults=self.faults,
             on_stall=self._stall,
             on_finish=self._finish,
         )

@@ -605,6 +605,19 @@ async def log_other_verbs(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def log_activities(server: SimulatedPlex) -> bool:
+    """The lines are those of the log that was published, but for the uuids."""
+    uuid, butlers = "00000000-0000-0000-0000-000000000001", "80000000-0000-0000-0000-000000000000"
+    activity = f"Activity: registered new sub-activity {uuid}"
+    end = f"Activity: ended sub-activity {uuid} parent: {butlers} overall progress: 100.0% (1/1)"
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    shown = f'{activity} - "{BACKUP}" parent: {butlers} overall progress: 0.0% (0/1)' in written
+    assert shown == (end in written) == all("Butler:" not in text for text in written)
+    return shown
+
+
+@shows
 async def log_exceptions(server: SimulatedPlex) -> bool:
     written = await log_of_backup(server)
     assert isinstance(written, list)
@@ -695,6 +708,14 @@ async def row_per_run(server: SimulatedPlex) -> bool:
     uuids = {row["uuid"] for row in told}
     progress = await row_progress(server)
     return not idle and events == ["started", "ended"] * 2 and len(uuids) == 2 and progress == 0
+
+
+@shows
+async def row_counts_tasks(server: SimulatedPlex) -> bool:
+    server.butler.start(SILENT)
+    server.butler.stop(SILENT)
+    server.butler.start(SILENT)
+    return await row_progress(server) == 50
 
 
 # --- all of them

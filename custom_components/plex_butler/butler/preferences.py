@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Final
 
 from ..plex import (
@@ -28,8 +27,6 @@ PAUSE: Final = 0.5
 """How long to wait between two of these tries, in seconds."""
 LOST_AFTER: Final = 2
 """How many reads in a row have to fail before the preferences are no longer known."""
-RETRY: Final = timedelta(minutes=5)
-"""How long at least to wait before they are read again then, unless the server refuses the token."""
 
 WINDOW: Final = {"window_start": WINDOW_START, "window_end": WINDOW_END}
 """The preferences of the window, by their keys in responses and texts."""
@@ -85,16 +82,16 @@ class ServerPreferences:
         self._setting = asyncio.Lock()
         self._changed = False
         self._failed_reads = 0
-        self._lost: datetime | None = None
 
     @property
     def due(self) -> bool:
         """Return whether the next poll has to read the preferences, because the last read failed."""
         return 0 < self._failed_reads < LOST_AFTER
 
-    def is_due(self, now: datetime) -> bool:
-        """Return whether a poll has to read the preferences now, because the last reads failed."""
-        return self.due or (self._lost is not None and now - self._lost >= RETRY)
+    @property
+    def lost(self) -> bool:
+        """Return whether the preferences are not known for a reason that may pass by itself."""
+        return self._failed_reads >= LOST_AFTER
 
     @property
     def change_unread(self) -> bool:
@@ -105,7 +102,7 @@ class ServerPreferences:
         """Record that preferences have changed: the next read may be refused for some seconds."""
         self._changed = True
 
-    async def read(self, now: datetime) -> None:
+    async def read(self) -> None:
         """Read the preferences. A failure is none: nothing else depends on them.
 
         A server that refuses to list them has none. After any other failure they remain as they were
@@ -114,12 +111,10 @@ class ServerPreferences:
         try:
             await self._read()
         except PlexError as err:
-            self._failed_reads += 1
             refused = isinstance(err, UnauthorizedError | NotOwnerError)
-            if refused or self._failed_reads >= LOST_AFTER:
-                self._failed_reads = LOST_AFTER
+            self._failed_reads = 0 if refused else self._failed_reads + 1
+            if refused or self.lost:
                 self.known = NO_PREFERENCES
-                self._lost = None if refused else now
 
     async def set(
         self,
@@ -182,7 +177,6 @@ class ServerPreferences:
             preferences = await self._try_to_read(last=number == tries, waited=True)
         self.known = preferences or NO_PREFERENCES
         self._failed_reads = 0
-        self._lost = None
 
     async def _try_to_read(self, *, last: bool, waited: bool) -> Preferences | None:
         """Return the preferences, None if they are refused and may be read again."""

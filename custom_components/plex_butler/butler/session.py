@@ -210,7 +210,9 @@ class ButlerSession:
         `server_updated` is called as soon as another version answers, which ends every run.
         """
         now = self._clock.now()
-        if due := self._schedule.is_task_list_due(now, stream=self._stream.is_reliable):
+        # A stream does not bring the end of whatever made the preferences unreadable.
+        stream = self._stream.is_reliable and not self._preferences.lost
+        if due := self._schedule.is_task_list_due(now, stream=stream):
             # Before the answer: a change that arrives meanwhile makes it due again.
             self._schedule.record_task_list(now)
             try:
@@ -219,8 +221,8 @@ class ButlerSession:
                 self._schedule.read_task_list_next()
                 raise
         await self._read_activities()
-        if due or self._preferences.is_due(now):
-            await self._preferences.read(now)
+        if due or self._preferences.due:
+            await self._preferences.read()
         await self.count_sessions()
         return due
 

@@ -62,7 +62,7 @@ _OWN_PATHS: Final = frozenset(
     ]
 )
 # Those that a proxy could use as a name of its own as well, such as /media/plex, and what follows them
-# on a server (OpenAPI; those with anything are reported).
+# on a server (OpenAPI): anything where that is not known.
 _MAYBE_OWN_PATHS: Final = {
     segment: re.compile(follows)
     for segment, follows in {
@@ -90,7 +90,7 @@ _SECRETS: Final = re.compile(r"[?#]|%3f|[&;]?X-Plex-Token", re.IGNORECASE)
 _INVISIBLE: Final = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _USER_INFO: Final = re.compile(r"^((?:\w+:)?//)?.*@")
 _PLEX_DIRECT: Final = re.compile(r"\*(\.[0-9a-z]+\.plex\.direct)")
-# A name of plex.direct: an IPv4 address, or an IPv6 address with all its digits (inferred).
+# A name of plex.direct: an IPv4 address, or an IPv6 address with all its digits (reported).
 _NAMED_ADDRESS: Final = re.compile(r"([0-9a-f-]+)\.[0-9a-z]+\.plex\.direct", re.IGNORECASE)
 
 
@@ -150,7 +150,7 @@ async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
     """Return the address for which the certificate of an https address is valid.
 
     Plex's certificates are for `*.<hash>.plex.direct`, under which every IP address has a name
-    (OpenAPI; IPv4 seen, the form for IPv6 inferred). The name is made of the IP address to which
+    (OpenAPI; IPv4 seen, the form for IPv6 reported). The name is made of the IP address to which
     the connection leads, whether the host is that address, a name for it, or a name of plex.direct
     whose hash has changed. Returns None if nothing answers, the certificate is not trusted or not
     Plex's, or the IP address is valid on one link only. Only the TLS handshake is sent.

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from .decoding import int_of, rows_of
 from .flood import FloodLimit
+from .log_activities import ACTIVITY, TaskActivities
 from .log_lines import (
     BACKUP,
     BUTLER,
@@ -76,6 +77,7 @@ class LogReader:
         self._counts = counts
         self._rows = FloodLimit(MOST_ROWS)
         self._signs = FloodLimit(MOST_SIGNS)
+        self._activities = TaskActivities()
 
     def read(self, frame: bytes) -> tuple[LogLine, ...] | None:
         """Return the lines of one frame that are signs, in order; None if there are none.
@@ -128,6 +130,8 @@ class LogReader:
         text = PREFIX.sub("", message[:LONGEST_TEXT], count=1)
         if text.startswith(BUTLER):
             return self._sign_of_butler(text.removeprefix(BUTLER).strip())
+        if text.startswith(ACTIVITY):
+            return self._sign_of_activity(text.removeprefix(ACTIVITY))
         if code := BACKUP.match(text):
             return BackupCompleted(int(code[1]))
         if REFUSED.match(text):
@@ -137,16 +141,27 @@ class LogReader:
         if text.startswith(EXCEPTIONS):
             return TaskException()
         if found := CORRUPTED.search(text):
-            if is_quoted(text[: found.start()]):
-                self._counts["corruption in quotation marks"] += 1
-                return None
-            if (int_of(level) or 0) < DEBUG_LEVEL:
-                return DatabaseCorrupted()
-            # Such a line may quote what somebody has typed.
-            self._counts["corruption at the level of debug"] += 1
-            return None
+            return self._sign_of_corruption(text[: found.start()], level)
         self._counts["other lines"] += 1
         return None
+
+    def _sign_of_corruption(self, before: str, level: Any) -> DatabaseCorrupted | None:
+        """Return the sign of a line about corruption, if it quotes nobody; `before` is its begin."""
+        if is_quoted(before):
+            self._counts["corruption in quotation marks"] += 1
+            return None
+        if (int_of(level) or 0) < DEBUG_LEVEL:
+            return DatabaseCorrupted()
+        # Such a line may quote what somebody has typed.
+        self._counts["corruption at the level of debug"] += 1
+        return None
+
+    def _sign_of_activity(self, text: str) -> LogSign | None:
+        """Return the sign of a line that begins with "Activity:", whose rest is given."""
+        sign = self._activities.read(text, self._tasks())
+        if sign is None:
+            self._counts["activities of no listed task"] += 1
+        return sign
 
     def _sign_of_butler(self, text: str) -> LogSign | None:
         """Return the sign of a line that begins with "Butler:", whose rest is given."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 # Each line that is a sign holds one of these. They are plain ASCII, which JSON does not escape.
 PHRASES: Final = (
     b"Butler:",
+    b"sub-activity ",
     b"Database backup completed",
     b"not backing up",
     b"able to back up your database",
@@ -84,6 +85,13 @@ class TaskMentioned:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """The activity of a task has ended; how, is not said (reported)."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackupCompleted:
     """A backup of the database has ended; the code 0 means that it is good (seen on 1.43)."""
 
@@ -114,6 +122,7 @@ type LogSign = (
     TaskStarted
     | TaskScheduled
     | TaskMentioned
+    | TaskEnded
     | BackupCompleted
     | BackupRefused
     | OptimizationCompleted
@@ -139,6 +148,7 @@ KINDS: Final[dict[type[LogSign], str]] = {
     TaskStarted: "task started",
     TaskScheduled: "task scheduled",
     TaskMentioned: "task mentioned",
+    TaskEnded: "task ended",
     BackupCompleted: "backup completed",
     BackupRefused: "backup refused",
     OptimizationCompleted: "optimization completed",

@@ -7,6 +7,7 @@ from ..plex import (
     BackupRefused,
     LogSign,
     OptimizationCompleted,
+    TaskEnded,
     TaskException,
     TaskMentioned,
     TaskScheduled,
@@ -47,12 +48,12 @@ class LogEvidence:
             case TaskScheduled(task):
                 self._scheduled.add(task)
             case TaskMentioned(task):
-                if (run := self._open.runs.get(task)) and run.confirmed:
-                    run.record_log(now)
-            case BackupCompleted(code):
-                self._end_backup(Outcome.FAILED if code else Outcome.SUCCEEDED, now)
-            case BackupRefused():
-                self._end_backup(Outcome.FAILED, now)
+                self._mention(task, now)
+            case TaskEnded(task):
+                self._end_activity(task, now)
+            case BackupCompleted() | BackupRefused():
+                good = sign == BackupCompleted(0)
+                self._end_backup(Outcome.SUCCEEDED if good else Outcome.FAILED, now)
             case OptimizationCompleted():
                 # Others can optimize the database, too: without a run that is no news of one.
                 self._end(OPTIMIZE, Outcome.SUCCEEDED, now)
@@ -88,6 +89,20 @@ class LogEvidence:
             run = self._open.runs[task] = TrackedRun(since=now, start_known=True, foreign=earlier)
         run.record_start_in_log(now, rules.GRACE)
         self._open.collect(task, run)
+
+    def _mention(self, task: str, now: datetime) -> None:
+        """Record that a run goes on."""
+        if (run := self._open.runs.get(task)) and run.confirmed:
+            run.record_log(now)
+
+    def _end_activity(self, task: str, now: datetime) -> None:
+        """End the run of a task whose activity has ended, unless something else shows its end."""
+        if (run := self._open.runs.get(task)) is None or run.log_started is None:
+            return
+        if rules.ends_with_its_activity(task):
+            self._end(task, Outcome.FAILED if run.log_error else Outcome.FINISHED, now)
+        else:
+            run.record_log(now)
 
     def _end(self, task: str, outcome: Outcome, now: datetime) -> bool:
         """End the run of a task by the word of the log; return whether there was one."""

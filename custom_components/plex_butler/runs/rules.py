@@ -25,7 +25,7 @@ GAP_NO_ROW: Final = timedelta(minutes=2)
 GAP_POLLS: Final = 3
 """How many polls in a row must have shown no evidence as well, before the run ends."""
 ROW_STAYS_IDLE: Final = timedelta(seconds=10)
-"""How long the row must stay idle before it counts: between two tasks it may be idle for a moment."""
+"""How long the row must stay idle before it counts: between two tasks it is for a moment (reported)."""
 LOG_AT_MOST: Final = timedelta(hours=2)
 """How long a run goes on without other evidence because the log will say when it has ended."""
 SAME_BACKUP: Final = timedelta(minutes=1)
@@ -182,6 +182,15 @@ def starts_anew(run: TrackedRun, now: datetime) -> bool:
     if run.activity_seen or run.log_started is None:
         return False
     return now - run.log_started >= GRACE
+
+
+def ends_with_its_activity(task: str) -> bool:
+    """Return whether a task is over when the log says that its activity within Butler's has ended.
+
+    "What Plex's log adds". Items of the others may go on (inferred), or the log says more of their end.
+    """
+    known = BY_NAME.get(task)
+    return known is None or not (known.types or known.end_in_log)
 
 
 def failed_task(runs: Mapping[str, TrackedRun]) -> str | None:
