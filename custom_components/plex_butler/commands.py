@@ -26,6 +26,7 @@ from .plex import (
     StartResult,
     StopResult,
     TaskNotFoundError,
+    UnauthorizedError,
 )
 from .run_events import EndedRuns, RunEvents
 from .runs.models import EndedRun, Origin
@@ -219,6 +220,7 @@ class Commands:
         if err.retry_after:
             self._session.wait(min(err.retry_after, LONGEST_RETRY_AFTER.total_seconds()))
         # Only the list of tasks shows whether that is still so; reading it deletes a repair issue.
-        if isinstance(err, NoButlerError | TaskNotFoundError) or err.key in REPAIRS:
+        doubted = isinstance(err, NoButlerError | TaskNotFoundError | UnauthorizedError)
+        if doubted or err.key in REPAIRS:
             self._session.read_task_list_next()
         return self._outages.to_command_exception(err)

@@ -247,7 +247,10 @@ class PlexButlerCoordinator(DataUpdateCoordinator[Snapshot]):
         """Count the sessions in which something is played, until the returned function is called."""
         self.session.viewers.want(wanted=True)
         await self.session.count_sessions()
-        self.data = replace(self.data, sessions=self.session.viewers.count)
+        count = self.session.viewers.count
+        self.data = replace(self.data, sessions=count)
+        # The entity that wants them counted shows them in its first state.
+        self._shown = self._shown and replace(self._shown, sessions=count)
         return partial(self.session.viewers.want, wanted=False)
 
     async def _async_poll_preferences(self) -> None:

@@ -41,6 +41,7 @@ async def test_user_adds_a_server(hass: HomeAssistant, server: SimulatedPlex) ->
         "{host}/web",
         "{host}/library/metadata/1&X-Plex-Token=pasted-by-mistake",
         "http://{host}/%3FX-Plex-Token=pasted-by-mistake",
+        "\u200e//{host}\u202c",
     ],
 )
 async def test_addresses_as_people_type_them(
@@ -69,6 +70,7 @@ async def test_unclaimed_server_needs_no_token(hass: HomeAssistant, socket_enabl
         " {token}\n",
         "X-Plex-Token={token}",
         "https://nas:32400/library/metadata/1?checkFiles=1&X-Plex-Token={token}",
+        "\u200b{token}\ufeff",
     ],
 )
 async def test_token_is_freed_from_what_is_pasted_with_it(

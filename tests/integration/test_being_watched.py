@@ -95,6 +95,18 @@ async def test_film_that_plays_already_is_found_before_the_first_state(
     assert asked(server) == 0
 
 
+@pytest.mark.usefixtures("without_stream")
+async def test_number_that_is_lost_right_after_the_first_state_is_unknown(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, entry: MockConfigEntry
+) -> None:
+    server.users.play()
+    await house.set_up(entry, server)
+    assert shown(hass) == (STATE_ON, 1)
+    server.faults.sessions_refused = True
+    await house.passes(35)
+    assert shown(hass) == (STATE_UNKNOWN, None)
+
+
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("late", [1, RECOUNTS])
 async def test_list_that_is_late_is_read_again(

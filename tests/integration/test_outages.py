@@ -259,6 +259,28 @@ async def test_single_401_asks_for_nothing(
     assert reauths(hass, loaded) == 0
 
 
+@pytest.mark.parametrize("refused_later", [False, True])
+async def test_command_that_is_refused_beside_a_stream_is_followed_by_polls(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    refused_later: bool,
+) -> None:
+    server.faults.no_websocket = False
+    await house.set_up(entry, server)
+    await house.passes(120, step=30)
+    server.faults.unauthorized = True
+    assert await refusal(house) == "unauthorized"
+    server.faults.unauthorized = refused_later
+    await house.passes(90)
+    # Other polls are ten minutes apart.
+    assert reauths(hass, entry) == refused_later
+    server.faults.unauthorized = True
+    assert await refusal(house) == "unauthorized"
+    assert reauths(hass, entry) == refused_later
+
+
 async def test_token_that_is_not_the_owners_is_a_repair_that_goes_away(
     hass: HomeAssistant,
     house: House,

@@ -49,6 +49,21 @@ HASH = "0123456789abcdef0123456789abcdef"
         ("https://example.org/plex/status/sessions", "https://example.org:443/plex"),
         ("https://example.org/media", "https://example.org:443/media"),
         ("https://example.org/media/", "https://example.org:443/media"),
+        ("https://example.org/media/plex", "https://example.org:443/media/plex"),
+        ("https://example.org/user/plex/web/index.html#!/", "https://example.org:443/user/plex"),
+        (
+            "https://example.org/server/plex?X-Plex-Token=secret",
+            "https://example.org:443/server/plex",
+        ),
+        (
+            "https://example.org/video/plex/photo/:/transcode?a=b",
+            "https://example.org:443/video/plex",
+        ),
+        ("http://nas:32400/photo/:/transcode?width=1", "http://nas:32400"),
+        ("http://nas:32400/services/browse/L2hvbWU=", "http://nas:32400"),
+        ("http://nas:32400/media?X-Plex-Token=secret", "http://nas:32400"),
+        ("\u200e192.168.1.5:32401\u202c", "http://192.168.1.5:32401"),
+        ("\ufeffhttp\u200b://nas:32400\u2060 ", "http://nas:32400"),
         ("http://nas:32400?X-Plex-Token=secret", "http://nas:32400"),
         ("http://nas:32400#secret", "http://nas:32400"),
         ("http://nas:32400/:/prefs", "http://nas:32400"),
@@ -86,7 +101,7 @@ def test_what_people_type(typed: str, url: str) -> None:
 
     assert parsed.url == URL(url)
     assert parsed.text == url
-    assert parsed.scheme_given == typed.strip().lower().startswith("http")
+    assert parsed.scheme_given == ("http" in typed.lower().partition(":")[0])
 
 
 @pytest.mark.parametrize(

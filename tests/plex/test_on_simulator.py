@@ -199,6 +199,26 @@ async def test_connections_that_close_after_one_request(server: SimulatedPlex) -
             assert await client.tasks()
 
 
+async def test_commands_arrive_where_connections_are_closed_behind_answers(
+    server: SimulatedPlex,
+) -> None:
+    server.faults.close_behind_answers = True
+    async with client_of(server) as client:
+        assert await client.tasks()
+        assert await client.start_task("DeepMediaAnalysis") is StartResult.STARTED
+        assert await client.stop_task("DeepMediaAnalysis") is StopResult.STOPPED
+
+
+async def test_proxy_that_leads_from_the_root_to_the_web_app(server: SimulatedPlex) -> None:
+    server.faults.root_redirect = True
+    async with client_of(server) as client:
+        described = await client.server()
+        assert described.machine_identifier == server.machine_identifier
+        assert described.version == server.version
+        assert described.friendly_name is None
+        assert await client.tasks()
+
+
 async def test_a_shared_users_token(server: SimulatedPlex) -> None:
     async with client_of(server, token=server.shared_token) as client:
         with pytest.raises(NotOwnerError):

@@ -85,8 +85,9 @@ def something_else(request: web.Request, faults: Faults) -> web.Response | None:
     if faults.https_port:
         text = "<center>The plain HTTP request was sent to HTTPS port</center>"
         return _foreign(f"<html><body>{text}</body></html>", 400)
-    if faults.redirect_to:
-        return web.Response(status=302, headers={"Location": faults.redirect_to})
+    at_root = faults.root_redirect and request.path == "/"
+    if location := "/web/index.html" if at_root else faults.redirect_to:
+        return web.Response(status=302, headers={"Location": location})
     if faults.bad_gateway:
         return _foreign("<html><body><h1>502 Bad Gateway</h1>nginx</body></html>", 502)
     if faults.login_page:

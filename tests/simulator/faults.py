@@ -42,6 +42,8 @@ class Faults:
     """A router's login page with status 200."""
     other_json: bool = False
     """JSON of another service with status 200."""
+    root_redirect: bool = False
+    """A proxy leads from / to the web app."""
     redirect_to: str | None = None
     """A 302 to this address for everything."""
     proxy_status: int = 0
@@ -69,6 +71,8 @@ class Faults:
     """The upgrade to a websocket is answered once this is cleared."""
     drop_reused: bool = False
     """The second request on a connection finds it closed."""
+    close_behind_answers: bool = False
+    """Each connection is closed behind its first answer, without a word of that (HTTP allows it)."""
     cut_body: bool = False
     """The connection is closed in the middle of a body."""
     endless_body: bool = False

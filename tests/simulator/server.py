@@ -237,6 +237,11 @@ class SimulatedPlex:
         if position < len(self.requests) and self.requests[position] is recorded:
             status = None if isinstance(response, Dropped) else response.status
             self.requests[position] = replace(recorded, status=status)
+        if self.faults.close_behind_answers and not response.prepared:
+            await response.prepare(request)
+            await response.write_eof()
+            if request.transport:
+                request.transport.close()
         return response
 
     async def _answer_with_faults(self, request: web.Request) -> web.StreamResponse:

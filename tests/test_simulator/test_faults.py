@@ -201,6 +201,12 @@ async def other_json(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def root_redirect(server: SimulatedPlex) -> bool:
+    answer = await ask(server, "GET", "/")
+    return (answer.status, answer.headers.get("Location")) == (302, "/web/index.html")
+
+
+@shows
 async def redirect_to(server: SimulatedPlex) -> bool:
     answers = [
         await ask(server, method, path)
@@ -327,6 +333,13 @@ async def drop_reused(server: SimulatedPlex) -> bool:
 
     answers = await send(server, get() + get("Connection: close"))
     return answers.count(b"HTTP/1.1 200 OK") == 1
+
+
+@shows
+async def close_behind_answers(server: SimulatedPlex) -> bool:
+    first, last = request(server, "GET /identity"), request(server, "GET /", "Connection: close")
+    answers = await send(server, first + last)
+    return b"Connection: close" not in answers
 
 
 @shows

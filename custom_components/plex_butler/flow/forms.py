@@ -18,7 +18,7 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from ..names import distinct
-from ..plex import without_secrets
+from ..plex import without_invisible, without_secrets
 from ..plex.account.parse import is_token
 
 CONF_SERVER: Final = "server"
@@ -84,7 +84,7 @@ def token_of(user_input: Mapping[str, Any]) -> str:
     Many people paste what contains the token, an address or a header, or quotes around it: then the
     token is taken from it.
     """
-    entered: str = user_input.get(CONF_TOKEN, "")
+    entered = without_invisible(user_input.get(CONF_TOKEN, ""))
     found = _PASTED_TOKEN.search(unquote(entered))
     return found[1] if found else entered.strip(_QUOTES)
 

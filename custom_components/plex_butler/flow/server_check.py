@@ -30,6 +30,7 @@ from ..plex import (
     TooManyRequestsError,
     parse_address,
     plex_direct_address,
+    without_invisible,
 )
 from ..plex.account.models import AccountServer, addresses
 
@@ -124,7 +125,7 @@ def secure_addresses(text: str) -> tuple[str, ...]:
     A name may be that of a reverse proxy, which has another default port.
     """
     plain = parse_address(text).text
-    behind_proxy = parse_address(f"https://{text.strip().removeprefix('//')}").text
+    behind_proxy = parse_address(f"https://{without_invisible(text).removeprefix('//')}").text
     return tuple(dict.fromkeys((behind_proxy, _over_https(plain))))
 
 

@@ -9,6 +9,7 @@ from .address import (
     host_of,
     parse_address,
     plex_direct_address,
+    without_invisible,
     without_secrets,
 )
 from .client import REQUEST_TIMEOUT, PlexClient
@@ -142,5 +143,6 @@ __all__ = [
     "refuse_redirects",
     "switch_id",
     "task_of",
+    "without_invisible",
     "without_secrets",
 ]

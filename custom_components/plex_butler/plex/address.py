@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from itertools import zip_longest
 import re
 import ssl
 from typing import Final
@@ -60,21 +61,23 @@ _OWN_PATHS: Final = frozenset(
         "web",
     ]
 )
-# Those that a proxy could use as a name of its own as well: only what follows tells them apart.
-_MAYBE_OWN_PATHS: Final = frozenset(
-    [
-        "client",
-        "media",
-        "metadata",
-        "music",
-        "photo",
-        "router",
-        "server",
-        "services",
-        "user",
-        "video",
-    ]
-)
+# Those that a proxy could use as a name of its own as well, such as /media/plex, and what follows them
+# on a server (OpenAPI): anything where that is not known.
+_MAYBE_OWN_PATHS: Final = {
+    segment: re.compile(follows)
+    for segment, follows in {
+        "client": ".*",
+        "media": "grabbers|providers|subscriptions",
+        "metadata": "[0-9a-f]+",
+        "music": ":",
+        "photo": ":",
+        "router": ".*",
+        "server": "access_tokens|users",
+        "services": "browse|ultrablur",
+        "user": "view_state_sync|[0-9a-f-]{36}",
+        "video": ":",
+    }.items()
+}
 # Providers of content, such as tv.plex.providers.epg.cloud.
 _PROVIDER: Final = "tv.plex."
 # A port behind a slash instead of a colon.
@@ -83,6 +86,8 @@ _PORT: Final = re.compile(r"[0-9]{3,5}")
 _SCHEMES: Final = ("http", "https")
 # How a token may follow a pasted address, depending on which browser or log showed it.
 _SECRETS: Final = re.compile(r"[?#]|%3f|[&;]?X-Plex-Token", re.IGNORECASE)
+# What nobody sees of what was pasted: marks of the direction of writing, and characters of no width.
+_INVISIBLE: Final = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _USER_INFO: Final = re.compile(r"^((?:\w+:)?//)?.*@")
 _PLEX_DIRECT: Final = re.compile(r"\*(\.[0-9a-z]+\.plex\.direct)")
 # A name of plex.direct: an IPv4 address, or an IPv6 address with all its digits (reported).
@@ -116,7 +121,7 @@ def parse_address(text: str) -> ParsedAddress:
     Raises ValueError with a text that contains nothing of the input.
     """
     try:
-        return _parse(text.strip())
+        return _parse(without_invisible(text))
     except ValueError:
         pass
     raise ValueError("This is not the address of a server")
@@ -133,7 +138,12 @@ def host_of(url: URL) -> str:
 
 def without_secrets(text: str) -> str:
     """Return user input, valid or not, without user info, query and fragment."""
-    return _USER_INFO.sub(r"\1", _SECRETS.split(text.strip(), maxsplit=1)[0])
+    return _USER_INFO.sub(r"\1", _SECRETS.split(without_invisible(text), maxsplit=1)[0])
+
+
+def without_invisible(text: str) -> str:
+    """Return user input without surrounding blanks, and without what cannot be seen of it."""
+    return _INVISIBLE.sub("", text).strip()
 
 
 async def plex_direct_address(url: URL, context: ssl.SSLContext) -> URL | None:
@@ -210,11 +220,11 @@ def _parse(text: str) -> ParsedAddress:
 def _prefix(segments: list[str], *, has_query: bool) -> str:
     """Return the part of a path that is a proxy's: that before the first of Plex's own segments."""
     path = ""
-    for number, segment in enumerate(segments):
-        more = number + 1 < len(segments) or has_query
+    for segment, following in zip_longest(segments, segments[1:]):
         if segment in _OWN_PATHS or segment.startswith(_PROVIDER):
             break
-        if more and segment in _MAYBE_OWN_PATHS:
+        follows = _MAYBE_OWN_PATHS.get(segment)
+        if follows and (has_query if following is None else follows.fullmatch(following)):
             break
         if (
             ":" in segment

@@ -37,6 +37,7 @@ from .parse import (
     parse_server,
     parse_sessions,
     parse_tasks,
+    server_without_description,
 )
 from .preferences import Preferences, PreferenceValue, parse_preferences
 from .requests import ServerRequests
@@ -94,11 +95,17 @@ class PlexClient:
         return await self._requests.identify()
 
     async def server(self) -> Server:
-        """Return the server's description of itself."""
+        """Return the server's description of itself, as far as there is one."""
         identity = await self._requests.verify()
-        server = await self._requests.send(
-            "GET", "/", lambda answer: parse_server(answer.body, identity)
-        )
+        try:
+            server = await self._requests.send(
+                "GET", "/", lambda answer: parse_server(answer.body, identity)
+            )
+        except NotPlexError as err:
+            # Proxies lead browsers from here to the web app. Only the identity is needed.
+            if err.redirected and not err.no_server:
+                return server_without_description(identity)
+            raise
         if server.machine_identifier != identity.machine_identifier:
             self._requests.forget_identity()
             raise OtherServerError("The server contradicts its identity")

@@ -153,11 +153,12 @@ class NotPlexError(PlexError):
     """Something other than a Plex Media Server answered: a proxy, a router, a login page.
 
     `no_server` is True if not even `/identity` was answered by a Plex Media Server, so that nothing
-    is known of the server itself.
+    is known of the server itself. `redirected` is True if the answer was a redirect.
     """
 
     key = "not_plex"
     no_server: bool = False
+    redirected: bool = False
 
 
 class OtherServerError(PlexError):

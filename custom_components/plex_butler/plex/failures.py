@@ -169,7 +169,9 @@ def _redirect_failure(requested: URL, location: str) -> PlexError:
     if (requested.scheme, target.scheme) == ("http", "https") and same_host:
         text = "The answer is a redirect to https"
         return HttpsRequiredError(text, address=target.origin())
-    return NotPlexError("The answer is a redirect: something else is at this address")
+    failure = NotPlexError("The answer is a redirect: something else is at this address")
+    failure.redirected = True
+    return failure
 
 
 def _unconfirmed(failure: PlexError, *, command: bool) -> PlexError:

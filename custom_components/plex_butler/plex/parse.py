@@ -77,6 +77,11 @@ def parse_server(body: bytes, identity: Identity) -> Server:
     )
 
 
+def server_without_description(identity: Identity) -> Server:
+    """Return what the identity tells of a server."""
+    return Server(identity.machine_identifier, None, identity.version, None, None, None)
+
+
 def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:
     """Parse the answer to `GET /butler`, in the server's order.
 

@@ -42,6 +42,8 @@ _PRODUCT: Final = "Home Assistant"
 _STREAM: Final = "/:/websockets/notifications"
 _LOG: Final = f"{_STREAM}?filters=log"
 _LARGEST_LOG_FRAME: Final = 1024 * 1024
+# In one turn of the event loop the end of a connection is read, in the next one it is closed.
+_TURNS: Final = 3
 
 
 class ServerRequests:
@@ -151,6 +153,8 @@ class ServerRequests:
         if command and monotonic() - self._last_answer > SILENCE:
             self.forget_identity()
         await self.verify()
+        if command:
+            await _notice_closed_connections()
         headers = self._headers_with_token()
         try:
             answer = await self._send(
@@ -267,3 +271,13 @@ class ServerRequests:
         if self._token_headers is None:
             raise UnauthorizedError("The token contains characters that no token has")
         return self._token_headers
+
+
+async def _notice_closed_connections() -> None:
+    """Let the event loop close the connections that the server has closed behind its last answer.
+
+    A server may do that without a word. A command sent over such a connection would not arrive, and
+    nobody would know; a GET is repeated by aiohttp.
+    """
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
