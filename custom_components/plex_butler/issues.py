@@ -11,11 +11,18 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import CONF_CLIENT_IDENTIFIER, CONF_CLOUDHOOK_URL, CONF_LOG, DOMAIN
 from .names import as_text
-from .plex import CertificateExpiredError, HostnameMismatchError, NotOwnerError, OtherServerError
+from .plex import (
+    CertificateExpiredError,
+    HostnameMismatchError,
+    HttpsRequiredError,
+    NotOwnerError,
+    OtherServerError,
+)
 
 REPAIRS: Final = (
     CertificateExpiredError.key,
     HostnameMismatchError.key,
+    HttpsRequiredError.key,
     NotOwnerError.key,
     OtherServerError.key,
 )

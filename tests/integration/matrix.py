@@ -157,7 +157,9 @@ TOO_MANY: Final = _fails("too many requests", "too_many_requests")
 TOO_MANY_BUT_IDENTITY: Final = _fails(
     "too many requests, but for the identity", "too_many_requests"
 )
-HTTPS: Final = _fails("https port", "https_required", sign_in="not_reached")
+HTTPS: Final = _fails(
+    "https port", "https_required", sign_in="not_reached", repair="https_required"
+)
 NO_ANSWER: Final = Kind("commands are not answered", start=NOT_CONFIRMED, sent=NOT_CONFIRMED)
 NO_ANSWER_TO_STARTS: Final = Kind(
     "starts are not answered",

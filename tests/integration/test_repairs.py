@@ -7,12 +7,13 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_butler.const import DOMAIN
-from tests.certificates import AUTHORITY, HASH, PLEX_TLS, certificate
+from tests.certificates import AUTHORITY, HASH, PLEX_TLS, UNKNOWN_TLS, certificate
 from tests.conftest import House, entry_for
 from tests.flow.dialogue import by_hand, submit, typed
 from tests.flow.names import Names
@@ -150,6 +151,33 @@ async def test_certificate_that_changes_while_the_server_runs(
             await house.passes(300)
             assert issues(hass) == ["hostname_mismatch"]
             assert not changed.requests
+        await server.listen()
+        house.servers[:] = [server]
+        await house.passes(600, step=30)
+        assert issues(hass) == []
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("tls", [OWN_TLS, PLEX_TLS, UNKNOWN_TLS])
+async def test_secure_connections_that_become_required_while_the_server_runs(
+    hass: HomeAssistant, house: House, trusted: None, socket_enabled: None, tls: ssl.SSLContext
+) -> None:
+    async with secure(tls) as server:
+        entry = await house.set_up(entry_for(server), server)
+        await server.stop_listening()
+        async with SimulatedPlex(
+            tls=tls, port=server.port, secure_connections_required=True
+        ) as changed:
+            house.servers[:] = [changed]
+            await house.passes(120)
+            assert issues(hass) == ["https_required"]
+            with pytest.raises(HomeAssistantError) as caught:
+                await house.act(DOMAIN, "stop_all")
+            assert caught.value.translation_key == "https_required"
+            await hass.config_entries.async_reload(entry.entry_id)
+            assert entry.error_reason_translation_key == "https_required_poll"
+            assert issues(hass) == ["https_required"]
+            assert not any("x-plex-token" in each.headers for each in changed.requests)
         await server.listen()
         house.servers[:] = [server]
         await house.passes(600, step=30)

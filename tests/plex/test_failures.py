@@ -688,7 +688,8 @@ async def test_http_where_https_is_spoken(authority: trustme.CA) -> None:
         scripted_server(serving(authority, "127.0.0.1")) as server,
         client_for(server.url.with_scheme("http")) as client,
     ):
-        await failure_of(CannotConnectError, client, "POST /butler")
+        failure = await failure_of(HttpsRequiredError, client, "POST /butler")
+        assert failure.address == server.url
 
 
 # Redirects

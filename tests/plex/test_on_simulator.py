@@ -11,6 +11,7 @@ from yarl import URL
 from custom_components.plex_butler.plex import (
     CannotConnectError,
     CommandNotConfirmedError,
+    HttpsRequiredError,
     NoButlerError,
     NotOwnerError,
     NotPlexError,
@@ -255,9 +256,12 @@ async def test_secure_connections_required() -> None:
     authority.configure_trust(trusting)
     async with SimulatedPlex(tls=serving, secure_connections_required=True) as server:
         async with client_of(server) as client:
-            with pytest.raises(CannotConnectError) as caught:
+            with pytest.raises(CannotConnectError) as dropped:
+                await client.identity()
+            assert dropped.value.empty_reply
+            with pytest.raises(HttpsRequiredError) as caught:
                 await client.tasks()
-            assert caught.value.empty_reply
         url = URL(server.url).with_scheme("https")
+        assert caught.value.address == url
         async with client_of(server, url=url, tls=trusting) as client:
             assert await client.tasks()

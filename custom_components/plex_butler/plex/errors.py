@@ -101,8 +101,9 @@ class HttpsRequiredError(PlexError):
     """The address is one for https: its port answers 400 to plain http, or redirects to https.
 
     `address` is the base address to which a redirect leads, always at the same host; None if the
-    scheme alone is wrong. A real server drops plain http instead (see CannotConnectError): this
-    comes from proxies (inferred from what they are documented to answer).
+    scheme alone is wrong. This comes from proxies (inferred from what they are documented to
+    answer). A real server drops plain http instead (see CannotConnectError), and is known by
+    taking https at the same port.
     """
 
     key = "https_required"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import (
+    ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
     ClientResponse,
@@ -143,6 +144,17 @@ async def _takes_connections(session: ClientSession, url: URL, limits: ClientTim
         return False
     except ClientError, OSError:
         return True
+
+
+async def takes_https(session: ClientSession, url: URL, limits: ClientTimeout) -> bool:
+    """Return whether a port that drops plain http takes https, trusted or not. No token is sent."""
+    try:
+        async with session.get(url.with_scheme("https"), allow_redirects=False, timeout=limits):
+            return True
+    except ClientConnectorCertificateError:
+        return True
+    except ClientError, OSError:
+        return False
 
 
 async def read_body(response: ClientResponse, limit: int) -> bytes:

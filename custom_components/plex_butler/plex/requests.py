@@ -12,6 +12,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from .errors import (
+    CannotConnectError,
     CommandNotConfirmedError,
     HttpsRequiredError,
     NotOwnerError,
@@ -22,7 +23,14 @@ from .errors import (
     UnauthorizedError,
 )
 from .failures import identity_failure
-from .http import Answer, exchange, plex_headers, request_limits, server_refusal
+from .http import (
+    Answer,
+    exchange,
+    plex_headers,
+    request_limits,
+    server_refusal,
+    takes_https,
+)
 from .log import LogReader
 from .log_lines import LogLine
 from .models import Identity, Notification
@@ -108,7 +116,8 @@ class ServerRequests:
     async def verify(self) -> Identity:
         """Return the identity of the server, which is requested unless it is verified already.
 
-        Raises OtherServerError for another server than the expected one.
+        Raises OtherServerError for another server than the expected one, and HttpsRequiredError for
+        one that drops plain http because it requires secure connections (reported for real servers).
         """
         if self._identity:
             return self._identity
@@ -125,9 +134,23 @@ class ServerRequests:
                 if not self._identity:
                     raise OtherServerError("Another Plex Media Server answers at this address")
             except PlexError as err:
-                self._not_verified = copy(err)
-                raise
+                failure = await self._meaning(err)
+                self._not_verified = copy(failure)
+                raise failure from None
             return identity
+
+    async def _meaning(self, err: PlexError) -> PlexError:
+        """Return the error for an identity that was requested in vain, once https was tried too."""
+        base = URL(self._base)
+        if base.scheme != "http" or not (isinstance(err, CannotConnectError) and err.empty_reply):
+            return err
+        if not await takes_https(
+            self._session, URL(f"{self._base}/identity", encoded=True), self._limits
+        ):
+            return err
+        return HttpsRequiredError(
+            "The server requires https: plain http is dropped", address=base.with_scheme("https")
+        )
 
     def forget_identity(self) -> None:
         """Forget the identity, so that the server is verified before the next request."""
