@@ -118,9 +118,8 @@ class LastTaskSensor(PlexButlerServerEntity, SensorEntity):
     @override
     def shown(self) -> EndedRun | None:
         """Return what the state depends on."""
-        return max(
-            self.coordinator.data.last_runs.values(), key=lambda run: run.last_known, default=None
-        )
+        runs = [*self.coordinator.data.last_runs.values()]
+        return runs[-1] if runs else None
 
     @property
     @override

@@ -315,6 +315,30 @@ def file_of(**data: Any) -> dict[str, Any]:
     return {"version": None, "row_proven": False, "runs": {}, "last_runs": []} | data
 
 
+async def test_run_from_before_the_clock_was_set_back_is_not_the_last_one_for_ever(
+    hass: HomeAssistant,
+    house: House,
+    server: SimulatedPlex,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+) -> None:
+    ahead = {key: str(ENDED[key]).replace("2026", "2028") for key in ("since", "ended")}
+    data = file_of(last_runs=[ENDED | ahead | {"last_known": ahead["ended"]}])
+    hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {
+        "version": 1,
+        "minor_version": 1,
+        "key": "",
+        "data": data,
+    }
+    await house.set_up(entry, server)
+    assert house.state(server, "sensor", "last_task").state == "backup_database"
+    await house.act(DOMAIN, "start_task", task="generate_intro_markers")
+    await house.act(DOMAIN, "stop_task", task="generate_intro_markers")
+    assert house.state(server, "sensor", "last_task").state == "generate_intro_markers"
+    await restart(hass, house, entry)
+    assert house.state(server, "sensor", "last_task").state == "generate_intro_markers"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -8,7 +8,12 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.plex_butler.runs.history import KEPT_AT_MOST, KEPT_FOR, RunHistory
+from custom_components.plex_butler.runs.history import (
+    KEPT_AT_MOST,
+    KEPT_FOR,
+    RunHistory,
+    with_last_run,
+)
 from custom_components.plex_butler.runs.models import EndedRun, KnownBy, Outcome
 from tests.runs.server import NIGHT
 from tests.task_names import BACKUP
@@ -146,3 +151,18 @@ def test_times_at_the_ends_of_the_calendar_are_periods_as_well() -> None:
     runs = [run(10, 20), absurd]
     Random(1).shuffle(runs)
     assert len(history_of(runs).between(ever + timedelta(1), for_ever)) == 2
+
+
+@pytest.mark.parametrize("clock_was_ahead", [False, True])
+def test_last_runs_are_in_the_order_of_their_ends(clock_was_ahead: bool) -> None:
+    now = NIGHT + minutes(60)
+    first = run(400, 500, "First") if clock_was_ahead else run(0, 1, "First")
+    last_runs: dict[str, EndedRun] = {}
+    # The end of the third run is decided only after the fourth one has ended.
+    for each in (first, run(0, 10, "Again"), run(20, 40, "Fourth"), run(20, 30, "Third")):
+        last_runs = with_last_run(last_runs, each, now)
+    assert [*last_runs] == ["First", "Again", "Third", "Fourth"]
+    again = run(45, 50, "Again")
+    last_runs = with_last_run(last_runs, again, now)
+    assert [*last_runs] == ["First", "Third", "Fourth", "Again"]
+    assert last_runs["Again"] is again

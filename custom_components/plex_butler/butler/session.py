@@ -26,7 +26,7 @@ from ..plex import (
     StartResult,
     StopResult,
 )
-from ..runs.history import RunHistory
+from ..runs.history import RunHistory, with_last_run
 from ..runs.models import EndedRun, Origin, RunEvent
 from ..runs.rules import GRACE_ALREADY_RUNNING
 from ..runs.tracked_run import TrackedRun
@@ -138,11 +138,11 @@ class ButlerSession:
     def take_events(self) -> tuple[RunEvent, ...]:
         """Return the events since the last call, in order, and keep the runs that have ended."""
         events = tuple(event.moved(self._clock.utc) for event in self.tracker.take_events())
-        ended = {event.task: event for event in events if isinstance(event, EndedRun)}
-        if ended:
-            self.last_runs = {**self.last_runs, **ended}
-            runs = (event for event in events if isinstance(event, EndedRun))
-            self.history.add(runs, self._clock.utc(self._clock.now()))
+        if ended := [event for event in events if isinstance(event, EndedRun)]:
+            now = self._clock.utc(self._clock.now())
+            for run in ended:
+                self.last_runs = with_last_run(self.last_runs, run, now)
+            self.history.add(ended, now)
         return events
 
     # --- what Plex itself reports

@@ -18,12 +18,12 @@ MAINTENANCE: Final = ""
 class Snapshot:
     """Everything that entities show, at one moment.
 
-    The keys of `tasks`, `running` and `last_runs` are the server's own task names. `server_busy`: the
-    server accepts connections but answers nothing, because of its maintenance. `preferences` are
-    those that decide when Butler runs the tasks; none if the server does not list them. `sessions`:
-    in how many something is played; None if that is not known. `queued`: the tasks that wait for a
-    time which the server does not tell, by the word of its log. `backups` is None if neither Plex's
-    log nor its webhook is used.
+    The keys of `tasks`, `running` and `last_runs` are the server's own task names; `last_runs` are in
+    the order in which they have ended. `server_busy`: the server accepts connections but answers
+    nothing, because of its maintenance. `preferences` are those that decide when Butler runs the
+    tasks; none if the server does not list them. `sessions`: in how many something is played; None if
+    that is not known. `queued`: the tasks that wait for a time which the server does not tell, by the
+    word of its log. `backups` is None if neither Plex's log nor its webhook is used.
     """
 
     server: Server

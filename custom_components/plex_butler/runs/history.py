@@ -1,7 +1,7 @@
 """The history of runs on one server: what has ended, for a year."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
@@ -58,3 +58,17 @@ class RunHistory:
 
     def _began_at_the_latest(self, run: EndedRun) -> datetime:
         return run.last_known - self._longest
+
+
+def with_last_run(
+    last_runs: Mapping[str, EndedRun], run: EndedRun, now: datetime
+) -> dict[str, EndedRun]:
+    """Return the last run of each task with a new one, in the order in which the runs have ended.
+
+    A run that would have ended later than `now` is from before the system's clock was set back.
+    """
+    ordered = [each for each in last_runs.values() if each.task != run.task]
+    before = (not run.last_known < each.last_known <= now for each in ordered)
+    place = max((number for number, ended in enumerate(before, 1) if ended), default=0)
+    ordered.insert(place, run)
+    return {each.task: each for each in ordered}
