@@ -395,7 +395,7 @@ async def is_forgotten(user: User, plex_tv: SimulatedPlexTv) -> ConfigFlowResult
 
 async def takes_too_long(user: User, plex_tv: SimulatedPlexTv) -> ConfigFlowResult:
     result = await user.opens_plex()
-    plex_tv.faults.bad_gateway = True  # nobody tells that the time is over
+    plex_tv.faults.bad_gateway = True
     for _ in range(29):
         await user.waits(60)
     assert waiting(user.hass)
@@ -455,7 +455,7 @@ FAILURES = [
     (refuses, "sign_in_refused"),
     (is_revoked, "sign_in_refused"),
     (is_forgotten, "sign_in_expired"),
-    (takes_too_long, "sign_in_expired"),
+    (takes_too_long, "plex_tv_down"),
     (is_off_at_first, "plex_tv_down"),
     (is_off_at_last, "plex_tv_down"),
     (has_a_login_page_at_first, "not_plex_tv"),
@@ -546,6 +546,59 @@ async def test_plex_that_is_away_for_a_while_is_asked_again(
     plex_tv.faults.bad_gateway = False
     plex_tv.sign_in(plex_tv.codes[-1])
     await created(hass, await user.sees_it_go_on(result), server)
+
+
+@pytest.mark.parametrize(
+    ("fault", "retry_after", "step"),
+    [
+        ("bad_gateway", None, "plex_tv_down"),
+        ("rate_limited", None, "rate_limited"),
+        ("rate_limited", "700", "rate_limited"),
+        ("empty_reply", None, "plex_tv_down"),
+    ],
+)
+async def test_plex_that_cannot_be_asked_until_the_end_is_said_and_not_blamed_on_the_user(
+    hass: HomeAssistant,
+    user: User,
+    plex_tv: SimulatedPlexTv,
+    fault: str,
+    retry_after: str | None,
+    step: str,
+) -> None:
+    result = await user.opens_plex()
+    plex_tv.sign_in(plex_tv.codes[-1])
+    plex_tv.faults.retry_after = retry_after
+    setattr(plex_tv.faults, fault, True)
+    for _ in range(10):
+        user.freezer.tick(timedelta(minutes=4))
+        await until(lambda: True)
+    assert not waiting(hass)
+    result = await user.looks(result)
+    assert (result["step_id"], result["menu_options"]) == (step, ["sign_in", "manual"])
+
+
+async def test_plex_that_wants_a_longer_pause_than_there_is_time_says_so_at_once(
+    hass: HomeAssistant, user: User, plex_tv: SimulatedPlexTv
+) -> None:
+    result = await user.opens_plex()
+    plex_tv.faults.rate_limited = True
+    plex_tv.faults.retry_after = "86400"
+    await user.waits()
+    assert not waiting(hass)
+    assert (await user.looks(result))["step_id"] == "rate_limited"
+
+
+async def test_user_who_does_not_sign_in_is_told_so_although_plex_was_away(
+    hass: HomeAssistant, user: User, plex_tv: SimulatedPlexTv
+) -> None:
+    result = await user.opens_plex()
+    plex_tv.faults.bad_gateway = True
+    await user.waits()
+    plex_tv.faults.bad_gateway = False
+    await user.waits()
+    user.freezer.tick(timedelta(hours=1))
+    await until(lambda: not waiting(hass))
+    assert (await user.looks(result))["step_id"] == "sign_in_expired"
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [("30", 30), (None, 2)])

@@ -7,7 +7,13 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from . import client
-from .errors import PinExpiredError, PlexTvDownError, RateLimitedError, SignInRefusedError
+from .errors import (
+    AccountError,
+    PinExpiredError,
+    PlexTvDownError,
+    RateLimitedError,
+    SignInRefusedError,
+)
 from .models import AccountServer, Pin
 
 PIN_INTERVAL: Final = 2.0
@@ -38,24 +44,31 @@ class SignIn:
         return self._plex_tv.sign_in_url(pin), pin
 
     async def wait(self, pin: Pin) -> None:
-        """Wait until the user has signed in, and keep the token for `servers`. Raises AccountError."""
+        """Wait until the user has signed in, and keep the token for `servers`. Raises AccountError.
+
+        If plex.tv cannot be asked until the PIN has expired, the error says why: the user may have
+        signed in.
+        """
+        loop = asyncio.get_running_loop()
+        expires = loop.time() + (pin.expires_in or PIN_LIFE)
+        failure: AccountError | None = None
         try:
-            async with asyncio.timeout(pin.expires_in or PIN_LIFE):
+            async with asyncio.timeout_at(expires):
                 while not self._token:
                     await asyncio.sleep(PIN_INTERVAL)
-                    self._token = await self._request_token(pin) or ""
+                    try:
+                        self._token = await self._plex_tv.token(pin) or ""
+                        failure = None
+                    except PlexTvDownError as err:
+                        failure = err
+                    except RateLimitedError as err:
+                        failure = err
+                        pause = err.retry_after or PIN_INTERVAL
+                        if loop.time() + pause >= expires:
+                            raise
+                        await asyncio.sleep(pause)
         except TimeoutError:
-            raise PinExpiredError("Nobody signed in while the PIN was valid") from None
-
-    async def _request_token(self, pin: Pin) -> str | None:
-        """Return the token if there is one; None if it has to be requested again later."""
-        try:
-            return await self._plex_tv.token(pin)
-        except RateLimitedError as err:
-            await asyncio.sleep(err.retry_after or PIN_INTERVAL)
-        except PlexTvDownError:
-            pass
-        return None
+            raise failure or PinExpiredError("Nobody signed in while the PIN was valid") from None
 
     async def servers(self) -> tuple[AccountServer, ...]:
         """Return the servers of the account, each with a token of its own, and drop the account's token.
