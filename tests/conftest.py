@@ -6,6 +6,7 @@ from datetime import timedelta
 import logging
 from typing import Any, Final
 
+import freezegun
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant import runner
@@ -44,6 +45,8 @@ settings.load_profile("repeatable")
 # has them.
 for name in ("homeassistant", "sqlalchemy.engine"):
     logging.getLogger(name).setLevel(logging.WARNING)
+# pytest shows what was logged by itself.
+logging.getLogger().handlers.clear()
 
 runner.monotonic = LoopTime()  # type: ignore[attr-defined]
 
@@ -98,8 +101,11 @@ def _clock() -> None:
     """Let time go on from noon of one day, by the clock that tests can stop.
 
     With the hour of the machine, a test would meet the maintenance window now and then. To put a
-    clock into all modules takes long, so it stays there.
+    clock into all modules takes long, so it stays there. It is everybody's but pytest's, and does
+    not look at who asks, each time.
     """
+    freezegun.configure(extend_ignore_list=["_pytest"])
+    freezegun.api.call_stack_inspection_limit = 0
     freeze_time(NOON, tick=True).start()
 
 

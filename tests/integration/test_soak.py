@@ -405,15 +405,17 @@ def assert_plausible(run: EndedRun) -> None:
 def assert_maintenance_told(noted: list[str]) -> None:
     """*Started* is told when the state turns on, *over* when it turns off, and never else.
 
-    What lies beside an outage is not told. Both are told in turn between two breaks.
+    What lies beside an outage is not told. Both are told in turn between two breaks. What begins
+    just after a break is told if it is seen before the reason of the break is.
     """
     expected = [noted[0]]
     before = noted[0]
-    for word in noted[1:]:
+    for number, word in enumerate(noted[1:], start=1):
         if word in (STARTED, OVER):
             continue
         expected.append(word)
-        if (before, word) == (STATE_OFF, STATE_ON):
+        seen_first = [[off, BREAK, STATE_ON, STARTED] for off in (STATE_OFF, OVER)]
+        if (before, word) == (STATE_OFF, STATE_ON) or noted[number - 2 : number + 2] in seen_first:
             expected.append(STARTED)
         elif (before, word) == (STATE_ON, STATE_OFF):
             expected.append(OVER)
