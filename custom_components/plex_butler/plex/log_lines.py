@@ -40,15 +40,15 @@ REFUSED: Final = re.compile(
     r"(?:[\w .]|(?<=\w)['\u2019](?=\w)){0,60}\b(?:failed its integrity check, not backing up|able to back up your database)"
 )
 OPTIMIZED: Final = "Database optimization: complete"
-# "Exception inside transaction" is none of a task: in the logs of users (2025) it was written for a
-# request and for what the server does at its start.
+# "Exception inside transaction" is none of a task: two users' logs of 2025 have it for a request and
+# for what the server does to its database at its start.
 EXCEPTIONS: Final = (
     "Uncaught exception starting generator",
     "Uncaught exception running subtask",
     "Fixup threw an exception",
 )
-# What stands before the text if the server tidies its database at its start, which is no task: two
-# users' logs show it there (2024, 2025). That an exception has it as well is inferred.
+# What stands before the text of that. That it belongs to the start was seen in a user's log of 2024
+# and reported by another (2026); that it stands before these exceptions as well is inferred.
 AT_START: Final = "[DatabaseFixups"
 CORRUPTED: Final = re.compile("database disk image is malformed|database corruption at line")
 # What ends like this before a phrase is the name of a file, or the beginning of a quotation.
