@@ -19,6 +19,7 @@ from .decoding import int_of, rows_of
 from .flood import FloodLimit
 from .log_activities import ACTIVITY, TaskActivities
 from .log_lines import (
+    AT_START,
     BACKUP,
     BUTLER,
     CORRUPTED,
@@ -127,7 +128,8 @@ class LogReader:
         if not isinstance(message, str):
             self._counts["lines without a text"] += 1
             return None
-        text = PREFIX.sub("", message[:LONGEST_TEXT], count=1)
+        message = message[:LONGEST_TEXT]
+        text = PREFIX.sub("", message, count=1)
         if text.startswith(BUTLER):
             return self._sign_of_butler(text.removeprefix(BUTLER).strip())
         if text.startswith(ACTIVITY):
@@ -138,7 +140,7 @@ class LogReader:
             return BackupRefused()
         if text.startswith(OPTIMIZED):
             return OptimizationCompleted()
-        if text.startswith(EXCEPTIONS):
+        if text.startswith(EXCEPTIONS) and AT_START not in message.removesuffix(text):
             return TaskException()
         if found := CORRUPTED.search(text):
             return self._sign_of_corruption(text[: found.start()], level)
