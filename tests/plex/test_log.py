@@ -133,6 +133,8 @@ def test_lines_of_a_night() -> None:
         ("Uncaught exception starting generator: x", TaskException()),
         ("Fixup threw an exception", TaskException()),
         ("[Butler] Fixup threw an exception: x", TaskException()),
+        ("Exception inside transaction (inside=1)", TaskException()),
+        ("[Req#1f] Uncaught exception running subtask: x", TaskException()),
     ],
 )
 def test_sign(log: Reading, message: str, sign: LogSign) -> None:
@@ -208,6 +210,7 @@ def test_activities_whose_end_is_missed_are_forgotten_one_day(log: Reading) -> N
         ("A film: Fixup threw an exception", "other lines"),
         ("[DatabaseFixups] Fixup threw an exception", "other lines"),
         ("[Req#1f] [DatabaseFixups/9Fixups] Fixup threw an exception: x", "other lines"),
+        ("[Req#1f] Exception inside transaction (inside=1): database is locked", "other lines"),
         (None, "lines without a text"),
         (["Butler: "], "lines without a text"),
     ],
@@ -264,11 +267,6 @@ def test_corruption_in_a_name_is_none(log: Reading, message: str, *, counts: boo
 def test_damage_that_others_meet_is_no_exception_of_a_task(log: Reading, message: str) -> None:
     """The shapes of lines that users have published, with other numbers and shortened."""
     assert log.signs(message, level=0) == [DatabaseCorrupted()]
-
-
-def test_exception_inside_a_transaction_is_nobodys(log: Reading) -> None:
-    assert log.signs("Exception inside transaction (inside=1): database is locked") == []
-    assert log.counts == {"frames": 1}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from .log_lines import (
     CORRUPTED,
     DEBUG_LEVEL,
     EXCEPTIONS,
+    IN_TRANSACTION,
     KINDS,
     LONGEST_TEXT,
     OPTIMIZED,
@@ -33,6 +34,7 @@ from .log_lines import (
     QUOTED,
     REFUSED,
     REPEATED,
+    REQUEST,
     SCHEDULED,
     STARTED,
     WORD,
@@ -140,7 +142,7 @@ class LogReader:
             return BackupRefused()
         if text.startswith(OPTIMIZED):
             return OptimizationCompleted()
-        if text.startswith(EXCEPTIONS) and AT_START not in message.removesuffix(text):
+        if text.startswith(EXCEPTIONS) and not _is_of_others(text, message.removesuffix(text)):
             return TaskException()
         if found := CORRUPTED.search(text):
             return self._sign_of_corruption(text[: found.start()], level)
@@ -183,3 +185,8 @@ class LogReader:
             return named.pop()
         self._counts[f"lines of Butler with {'several' if named else 'no listed'} tasks"] += 1
         return None
+
+
+def _is_of_others(exception: str, context: str) -> bool:
+    """Return whether an exception is none of a task, by what stands before it."""
+    return AT_START in context or (exception.startswith(IN_TRANSACTION) and REQUEST in context)

@@ -19,6 +19,7 @@ PHRASES: Final = (
     b"Database optimization: complete",
     b"Uncaught exception",
     b"Fixup threw an exception",
+    b"Exception inside transaction",
     b"database disk image is malformed",
     b"database corruption at line",
 )
@@ -40,16 +41,18 @@ REFUSED: Final = re.compile(
     r"(?:[\w .]|(?<=\w)['\u2019](?=\w)){0,60}\b(?:failed its integrity check, not backing up|able to back up your database)"
 )
 OPTIMIZED: Final = "Database optimization: complete"
-# "Exception inside transaction" is none of a task: two users' logs of 2025 have it for a request and
-# for what the server does to its database at its start.
 EXCEPTIONS: Final = (
     "Uncaught exception starting generator",
     "Uncaught exception running subtask",
     "Fixup threw an exception",
+    "Exception inside transaction",
 )
-# What stands before the text of that. That it belongs to the start was seen in a user's log of 2024
-# and reported by another (2026); that it stands before these exceptions as well is inferred.
+# What stands before the text of an exception that is none of a task: what the server does to its
+# database at its start (in logs that users published in 2024 and 2025), ...
 AT_START: Final = "[DatabaseFixups"
+# ... and a request of anybody, which can fail inside a transaction (in such logs of 2025).
+REQUEST: Final = "[Req#"
+IN_TRANSACTION: Final = "Exception inside transaction"
 CORRUPTED: Final = re.compile("database disk image is malformed|database corruption at line")
 # What ends like this before a phrase is the name of a file, or the beginning of a quotation.
 _IN_A_NAME: Final = re.compile(r"[/\\][^/\\:,;()\[\]]*$")
