@@ -297,7 +297,7 @@ CASES: Final = (
     _case(NO_EFFECT, "no_enum_labels"),
     _case(NO_EFFECT, "never_is_ignored"),
     _case(NO_EFFECT, "no_log", "log_for_everybody", "log_other_verbs", "log_exceptions"),
-    _case(NO_EFFECT, "log_activities"),
+    _case(NO_EFFECT, "log_activities", "log_foreign_exceptions"),
     _case(NO_EFFECT, log_refused=403, backup_code=11),
     _case(
         NO_EFFECT,

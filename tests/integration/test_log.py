@@ -499,6 +499,21 @@ async def test_lines_in_other_words_are_counted_and_kept_from_no_one(
     assert counts["lines of Butler with no listed tasks"] == 1
 
 
+async def test_exceptions_that_are_none_of_a_task_do_not_make_it_fail(
+    hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
+) -> None:
+    """A user's request meets the damage while a task runs, and so does the start of the server."""
+    server.faults.log_foreign_exceptions = True
+    server.butler.profiles["DeepMediaAnalysis"] = Profile(duration=60)
+    entry = await set_up_with_log(house, server, freezer)
+    waiting = await begun(house, server, "deep_media_analysis")
+    await house.passes(90)
+    assert (await response(waiting))["result"] == "finished"
+    counts = (await async_get_config_entry_diagnostics(hass, entry))["statistics"]["log"]
+    assert counts["corruption"] == 4
+    assert counts.get("exception", 0) == 0
+
+
 async def test_what_the_log_says_while_polls_fail_is_no_news(
     hass: HomeAssistant, house: House, server: SimulatedPlex, freezer: FrozenDateTimeFactory
 ) -> None:

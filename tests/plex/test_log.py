@@ -39,6 +39,8 @@ STARTED: Final = f"Butler: Starting task '{BACKUP}'"
 UUID: Final = "11111111-0000-4000-8000-000000000001"
 PARENT: Final = "22222222-0000-4000-8000-000000000002"
 BEGUN: Final = f'Activity: registered new sub-activity {UUID} - "{BACKUP}" parent: {PARENT}'
+AT_START: Final = "DatabaseFixups/25DatabaseFixupsOfSomething"
+DAMAGED: Final = "database disk image is malformed"
 MONOTONIC: Final = "custom_components.plex_butler.plex.flood.monotonic"
 
 
@@ -130,7 +132,9 @@ def test_lines_of_a_night() -> None:
         ("Database optimization: complete.", OptimizationCompleted()),
         ("Uncaught exception starting generator: x", TaskException()),
         ("Fixup threw an exception", TaskException()),
+        ("[Butler] Fixup threw an exception: x", TaskException()),
         ("Exception inside transaction (inside=1)", TaskException()),
+        ("[Req#1f] Uncaught exception running subtask: x", TaskException()),
     ],
 )
 def test_sign(log: Reading, message: str, sign: LogSign) -> None:
@@ -204,6 +208,9 @@ def test_activities_whose_end_is_missed_are_forgotten_one_day(log: Reading) -> N
         ("Not Database optimization: complete", "other lines"),
         ("Uncaught exception somewhere else", "other lines"),
         ("A film: Fixup threw an exception", "other lines"),
+        ("[DatabaseFixups] Fixup threw an exception", "other lines"),
+        ("[Req#1f] [DatabaseFixups/9Fixups] Fixup threw an exception: x", "other lines"),
+        ("[Req#1f] Exception inside transaction (inside=1): database is locked", "other lines"),
         (None, "lines without a text"),
         (["Butler: "], "lines without a text"),
     ],
@@ -244,6 +251,22 @@ def test_corruption_counts_unless_somebody_may_have_typed_it(
 def test_corruption_in_a_name_is_none(log: Reading, message: str, *, counts: bool) -> None:
     assert log.signs(message, level=0) == [DatabaseCorrupted()] * counts
     assert log.counts["corruption in quotation marks"] is not counts
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"[{AT_START}] SQLITE3:0x1, 11, statement aborts at 7: [x like '%a^%3A=1%' escape '^'] {DAMAGED}",
+        f"[{AT_START}] Exception inside transaction (inside=1) (/src/Library/A.cpp:80): {DAMAGED}",
+        f"[{AT_START}] Fixup threw an exception: {DAMAGED}",
+        f"[Req#4a2/Database optimization/a.b.db] Exception inside transaction (/src/B.cpp:7): {DAMAGED}",
+        f"[Req#4a3] Failed to commit transaction (/src/C.cpp:90) (tries=1): Cannot commit. {DAMAGED}",
+        f"Thread: Uncaught exception running async task which was spawned by thread 14: {DAMAGED}",
+    ],
+)
+def test_damage_that_others_meet_is_no_exception_of_a_task(log: Reading, message: str) -> None:
+    """The shapes of lines that users have published, with other numbers and shortened."""
+    assert log.signs(message, level=0) == [DatabaseCorrupted()]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +346,7 @@ def test_flood_is_cut_off(log: Reading, content: bytes, most: int) -> None:
 
 def test_lines_of_a_damaged_database_are_no_flood(log: Reading) -> None:
     for _ in range(3 * MOST_SIGNS):
-        assert log.signs("Exception inside transaction") == [TaskException()]
+        assert log.signs("Uncaught exception running subtask") == [TaskException()]
         assert log.signs("database disk image is malformed", level=0) == [DatabaseCorrupted()]
 
 

@@ -150,6 +150,9 @@ class Faults:
     for 2025)."""
     log_exceptions: bool = False
     """Each task throws an exception, and goes on."""
+    log_foreign_exceptions: bool = False
+    """The database is damaged: while a task runs, a user's request fails, and so does what the
+    server does at its start (reported for 2025)."""
     backup_code: int = 0
     """The code with which a backup ends; 0 is a good one."""
 

@@ -1,6 +1,6 @@
 """The log of a simulated server, as far as it is sent to those who ask for it.
 
-The wording of the lines follows the patterns of other tools, made from real logs, and a user's log
+The wording of the lines follows the patterns of other tools, made from real logs, and users' logs
 of 2025. Whether they go over the stream word for word is inferred.
 """
 
@@ -26,6 +26,17 @@ _NOISE: Final = (
 )
 _BUTLERS: Final = UUID(int=2**127)
 """The activity of Butler as a whole."""
+_MALFORMED: Final = "sqlite3_statement_backend::loadOne: database disk image is malformed"
+_REQUEST: Final = "Req#4a2/Database optimization/com.plexapp.plugins.library.db"
+_AT_START: Final = "DatabaseFixups/25DatabaseFixupsOfSomething"
+_INSIDE: Final = "Exception inside transaction (inside=1) (/build/Library/"
+_FOREIGN_EXCEPTIONS: Final = (
+    f"[{_REQUEST}] {_INSIDE}FullTextSearch.cpp:70): {_MALFORMED}",
+    f"Thread: Uncaught exception running async task which was spawned by thread 14: {_MALFORMED}",
+    f"[{_AT_START}] {_INSIDE}MetadataCollection.cpp:80): {_MALFORMED}",
+    f"[{_AT_START}] Fixup threw an exception: {_MALFORMED}",
+)
+"""Exceptions that are none of a task; that the last one looks like this is inferred."""
 _SCHEMA_CHANGES: Final = 59
 """How often the database says that its schema has changed while it is optimized (seen)."""
 
@@ -111,6 +122,9 @@ class Log:
             self.write("Beginning database backup")
         if self._faults.log_exceptions:
             self.write("Uncaught exception running subtask", Level.ERROR)
+        if self._faults.log_foreign_exceptions:
+            for text in _FOREIGN_EXCEPTIONS:
+                self.write(text, Level.ERROR)
 
     def worked_on(self, activity: str) -> None:
         """Say which item is being worked on, where that was seen."""

@@ -625,6 +625,17 @@ async def log_exceptions(server: SimulatedPlex) -> bool:
 
 
 @shows
+async def log_foreign_exceptions(server: SimulatedPlex) -> bool:
+    written = await log_of_backup(server)
+    assert isinstance(written, list)
+    found = [text.split("]")[0] for text in written if "xception" in text and text[0] == "["]
+    at_start = "[DatabaseFixups/25DatabaseFixupsOfSomething"
+    request = "[Req#4a2/Database optimization/com.plexapp.plugins.library.db"
+    assert found in ([], [request, at_start, at_start])
+    return bool(found)
+
+
+@shows
 async def backup_code(server: SimulatedPlex) -> bool:
     written = await log_of_backup(server)
     assert isinstance(written, list)

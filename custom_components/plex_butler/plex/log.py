@@ -19,11 +19,13 @@ from .decoding import int_of, rows_of
 from .flood import FloodLimit
 from .log_activities import ACTIVITY, TaskActivities
 from .log_lines import (
+    AT_START,
     BACKUP,
     BUTLER,
     CORRUPTED,
     DEBUG_LEVEL,
     EXCEPTIONS,
+    IN_TRANSACTION,
     KINDS,
     LONGEST_TEXT,
     OPTIMIZED,
@@ -32,6 +34,7 @@ from .log_lines import (
     QUOTED,
     REFUSED,
     REPEATED,
+    REQUEST,
     SCHEDULED,
     STARTED,
     WORD,
@@ -127,7 +130,8 @@ class LogReader:
         if not isinstance(message, str):
             self._counts["lines without a text"] += 1
             return None
-        text = PREFIX.sub("", message[:LONGEST_TEXT], count=1)
+        message = message[:LONGEST_TEXT]
+        text = PREFIX.sub("", message, count=1)
         if text.startswith(BUTLER):
             return self._sign_of_butler(text.removeprefix(BUTLER).strip())
         if text.startswith(ACTIVITY):
@@ -138,7 +142,7 @@ class LogReader:
             return BackupRefused()
         if text.startswith(OPTIMIZED):
             return OptimizationCompleted()
-        if text.startswith(EXCEPTIONS):
+        if text.startswith(EXCEPTIONS) and not _is_of_others(text, message.removesuffix(text)):
             return TaskException()
         if found := CORRUPTED.search(text):
             return self._sign_of_corruption(text[: found.start()], level)
@@ -181,3 +185,8 @@ class LogReader:
             return named.pop()
         self._counts[f"lines of Butler with {'several' if named else 'no listed'} tasks"] += 1
         return None
+
+
+def _is_of_others(exception: str, context: str) -> bool:
+    """Return whether an exception is none of a task, by what stands before it."""
+    return AT_START in context or (exception.startswith(IN_TRANSACTION) and REQUEST in context)

@@ -1,6 +1,7 @@
 """What the lines of a server's log look like, and the signs that they are.
 
-The wording comes from the patterns of other tools, which were made from real logs.
+The wording comes from the patterns of other tools, which were made from real logs. That of damage
+and of activities was seen in logs that users have published.
 """
 
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ EXCEPTIONS: Final = (
     "Fixup threw an exception",
     "Exception inside transaction",
 )
+# What stands before the text of an exception that is none of a task: what the server does to its
+# database at its start (in logs that users published in 2024 and 2025), ...
+AT_START: Final = "[DatabaseFixups"
+# ... and a request of anybody, which can fail inside a transaction (in such logs of 2025).
+REQUEST: Final = "[Req#"
+IN_TRANSACTION: Final = "Exception inside transaction"
 CORRUPTED: Final = re.compile("database disk image is malformed|database corruption at line")
 # What ends like this before a phrase is the name of a file, or the beginning of a quotation.
 _IN_A_NAME: Final = re.compile(r"[/\\][^/\\:,;()\[\]]*$")
