@@ -55,7 +55,7 @@ from .saves import saves
 from .setups import setups
 
 ALL: Final = "1,2,3,4,5,6,7,8,9,10,11"
-ROW_WITHIN: Final = 180.0
+ROW_WITHIN: Final = 300.0
 """How long one table may take, in seconds."""
 
 
