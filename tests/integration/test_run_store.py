@@ -47,6 +47,12 @@ async def told(house: House, key: str, what: str) -> Any:
     return task[what]
 
 
+def store(hass_storage: dict[str, Any], entry_id: str, data: Any) -> None:
+    """Let the file of an entry hold some data."""
+    key = f"{DOMAIN}.{entry_id}"
+    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+
+
 async def restart(hass: HomeAssistant, house: House, entry: MockConfigEntry) -> None:
     """Reload the entry, which forgets all that is not in the file."""
     assert await hass.config_entries.async_reload(entry.entry_id)
@@ -269,8 +275,7 @@ async def test_file_that_cannot_be_read_is_forgotten(
     caplog: pytest.LogCaptureFixture,
     data: Any,
 ) -> None:
-    key = f"{DOMAIN}.{entry.entry_id}"
-    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+    store(hass_storage, entry.entry_id, data)
     await house.set_up(entry, server)
     assert await told(house, "backup_database", "last_run") is None
     assert ("cannot be read" in caplog.text) is (data is not None)
@@ -324,12 +329,7 @@ async def test_run_from_before_the_clock_was_set_back_is_not_the_last_one_for_ev
 ) -> None:
     ahead = {key: str(ENDED[key]).replace("2026", "2028") for key in ("since", "ended")}
     data = file_of(last_runs=[ENDED | ahead | {"last_known": ahead["ended"]}])
-    hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {
-        "version": 1,
-        "minor_version": 1,
-        "key": "",
-        "data": data,
-    }
+    store(hass_storage, entry.entry_id, data)
     await house.set_up(entry, server)
     assert house.state(server, "sensor", "last_task").state == "backup_database"
     await house.act(DOMAIN, "start_task", task="generate_intro_markers")
@@ -364,7 +364,7 @@ async def test_run_that_is_not_as_it_was_written_is_forgotten_and_the_others_are
     hass: HomeAssistant, hass_storage: dict[str, Any], caplog: pytest.LogCaptureFixture, change: Any
 ) -> None:
     data = file_of(runs={"Bad": RUN | change, "Good": RUN, "Null": None}, last_runs=[ENDED])
-    hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    store(hass_storage, "x", data)
     stored = await EntryFile(hass, "x", RUNS).load()
     assert stored.runs.keys() == {"Good"}
     assert stored.last_runs.keys() == {"BackupDatabase"}
@@ -396,7 +396,7 @@ async def test_last_run_that_is_not_as_it_was_written_is_forgotten_and_the_other
 ) -> None:
     good = ENDED | {"task": "Good", "duration": 20, "start_known": False}
     data = file_of(runs={"Good": RUN}, last_runs=[ENDED | change, [], good, None])
-    hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    store(hass_storage, "x", data)
     stored = await EntryFile(hass, "x", RUNS).load()
     assert stored.last_runs.keys() == {"Good"}
     assert stored.last_runs["Good"].duration == timedelta(seconds=20)
@@ -432,7 +432,7 @@ async def test_rest_of_a_file_that_is_not_as_it_was_written_counts(
     proven: bool,
 ) -> None:
     data = file_of(runs={"Good": RUN}) | change
-    hass_storage[f"{DOMAIN}.x"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    store(hass_storage, "x", data)
     stored = await EntryFile(hass, "x", RUNS).load()
     assert (set(stored.runs), stored.row_proven) == ({"Good"}, proven)
     assert stored.backups is None

@@ -41,18 +41,18 @@ REFUSED: Final = re.compile(
     r"(?:[\w .]|(?<=\w)['\u2019](?=\w)){0,60}\b(?:failed its integrity check, not backing up|able to back up your database)"
 )
 OPTIMIZED: Final = "Database optimization: complete"
+IN_TRANSACTION: Final = "Exception inside transaction"
 EXCEPTIONS: Final = (
     "Uncaught exception starting generator",
     "Uncaught exception running subtask",
     "Fixup threw an exception",
-    "Exception inside transaction",
+    IN_TRANSACTION,
 )
 # What stands before the text of an exception that is none of a task: what the server does to its
 # database at its start (in logs that users published in 2024 and 2025), ...
 AT_START: Final = "[DatabaseFixups"
 # ... and a request of anybody, which can fail inside a transaction (in such logs of 2025).
 REQUEST: Final = "[Req#"
-IN_TRANSACTION: Final = "Exception inside transaction"
 CORRUPTED: Final = re.compile("database disk image is malformed|database corruption at line")
 # What ends like this before a phrase is the name of a file, or the beginning of a quotation.
 _IN_A_NAME: Final = re.compile(r"[/\\][^/\\:,;()\[\]]*$")

@@ -79,7 +79,14 @@ def parse_server(body: bytes, identity: Identity) -> Server:
 
 def server_without_description(identity: Identity) -> Server:
     """Return what the identity tells of a server."""
-    return Server(identity.machine_identifier, None, identity.version, None, None, None)
+    return Server(
+        machine_identifier=identity.machine_identifier,
+        friendly_name=None,
+        version=identity.version,
+        platform=None,
+        platform_version=None,
+        plex_pass=None,
+    )
 
 
 def parse_tasks(body: bytes) -> tuple[ButlerTask, ...]:

@@ -68,7 +68,8 @@ def with_last_run(
     A run that would have ended later than `now` is from before the system's clock was set back.
     """
     ordered = [each for each in last_runs.values() if each.task != run.task]
-    before = (not run.last_known < each.last_known <= now for each in ordered)
-    place = max((number for number, ended in enumerate(before, 1) if ended), default=0)
+    place = len(ordered)
+    while place and run.last_known < ordered[place - 1].last_known <= now:
+        place -= 1
     ordered.insert(place, run)
     return {each.task: each for each in ordered}

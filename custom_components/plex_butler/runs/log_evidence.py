@@ -51,9 +51,10 @@ class LogEvidence:
                 self._mention(task, now)
             case TaskEnded(task):
                 self._end_activity(task, now)
+            case BackupCompleted(0):
+                self._end_backup(Outcome.SUCCEEDED, now)
             case BackupCompleted() | BackupRefused():
-                good = sign == BackupCompleted(0)
-                self._end_backup(Outcome.SUCCEEDED if good else Outcome.FAILED, now)
+                self._end_backup(Outcome.FAILED, now)
             case OptimizationCompleted():
                 # Others can optimize the database, too: without a run that is no news of one.
                 self._end(OPTIMIZE, Outcome.SUCCEEDED, now)
