@@ -131,6 +131,13 @@ def test_every_picture_is_there_and_says_what_it_shows() -> None:
     assert len(shown) == 6
 
 
+def test_readme_names_the_command_that_is_run_for_each_change() -> None:
+    commands = re.findall(r"`(scripts/\w+)`", (ROOT / "README.md").read_text())
+    assert commands == ["scripts/demo", "scripts/test"]
+    assert all((ROOT / command).is_file() for command in commands)
+    assert "../scripts/test" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_readme_is_short() -> None:
     """Somebody decides within a minute."""
     assert len(prose(DOCS[0]).split()) <= 1600
